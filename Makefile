@@ -1,0 +1,49 @@
+# `make run` and `make test` do all the set-up: they need Python 3.11 (or newer), make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One BLAS thread: the engine's matrices are tiny, and results must not depend on the number of cores.
+export OPENBLAS_NUM_THREADS = 1
+
+.PHONY: run test test-slow lint format bench docs wheel clean
+
+$(VENV)/.installed-run: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,dev,docs]'
+	touch $@ $(VENV)/.installed-run
+
+run: $(VENV)/.installed-run  ## the main job: teleportation, 1000 shots, two noisy nodes
+	$(BIN)/qnos run teleport --network two_generic --shots 1000
+
+test: $(VENV)/.installed-dev  ## every test but the slow ones
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: $(VENV)/.installed-dev  ## long soak runs
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed-dev  ## ruff and mypy strict
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev  ## figures of the design, as tables
+	$(BIN)/python -m benchmarks.all
+
+docs: $(VENV)/.installed-dev  ## the documentation site, into docs/site
+	$(BIN)/python -m qnos.schema_docs
+	$(BIN)/mkdocs build --strict
+
+wheel: $(VENV)/.installed-dev
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache docs/site

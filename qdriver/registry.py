@@ -1,0 +1,57 @@
+"""Hardware by name: built in, installed (entry point group `qdriver.hardware`), or `module:Class`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from qdriver.driver import QDriver
+from qdriver.generic import GenericHardware
+from qdriver.spec import DeviceSpec, LinkPoint
+from qruntime.errors import ConfigError
+
+GROUP = "qdriver.hardware"
+
+
+class Hardware(Protocol):
+    """A hardware plug-in: the schema of its parameters, and how spec and driver are made from them."""
+
+    schema: type[Any]
+
+    def spec(self, config: Any, links: Mapping[int, Sequence[LinkPoint]]) -> DeviceSpec:
+        """The device as the OS sees it; `links` has the working points per peer node id."""
+
+    def driver(self, spec: DeviceSpec) -> QDriver:
+        """A fresh driver."""
+
+
+_BUILT_IN: dict[str, Hardware] = {"generic": GenericHardware()}
+
+
+def names() -> list[str]:
+    """Every kind of hardware that can be named in a network file, without loading any."""
+    return sorted(_BUILT_IN | {entry.name: entry for entry in entry_points(group=GROUP)})
+
+
+def hardware(kind: str) -> Hardware:
+    """The plug-in called `kind`.
+
+    Raises `ConfigError` naming the known kinds, or why it cannot be loaded.
+    """
+    if kind in _BUILT_IN:
+        return _BUILT_IN[kind]
+    try:
+        if ":" in kind:
+            module, _, attribute = kind.partition(":")
+            plugin = getattr(importlib.import_module(module), attribute)
+        else:
+            found = entry_points(group=GROUP, name=kind)
+            if not found:
+                raise ConfigError(f"unknown device kind {kind!r}; known are {', '.join(names())}", kind=kind)
+            plugin = next(iter(found)).load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"device kind {kind!r} cannot be loaded: {error}", kind=kind) from error
+    loaded: Hardware = plugin()
+    return loaded

@@ -1,0 +1,424 @@
+"""The QNPU: the quantum-side OS as one actor.
+
+Its parts, in boot order, are the lines of `Qnpu.__init__`. Events come from the CNPU (system calls), from
+peers (the link layer), from the world (outcomes and heralds) and from its own timers. After each event the
+scheduler decides who has the processor, and the driver's batch goes to the device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+from qdriver.driver import QDriver
+from qnpu.code import Loader
+from qnpu.memory import MemoryManager
+from qnpu.netstack import NetworkStack, Request
+from qnpu.process import Process
+from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor, Trap, is_there
+from qnpu.scheduler import Schedulable, View, policy
+from qnpu.settings import QnpuSettings
+from qnpu.syscalls import SYSCALLS
+from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
+from qruntime.errors import Deadlock, DriverError, Fault, PredecessorAborted, QnosError, error_of
+from qruntime.messages import Aborted, Done, Herald, Outcome, RequestFailed, Response
+from qruntime.rng import Stream, Streams
+
+_CLOCK = "clock"  # the timer of the process that has the processor
+
+
+class Qnpu:
+    """The actor `<node>/qnpu`.
+
+    `nodes` names every node by id; `latencies_ns` has the latency to the QNPU of each linked node;
+    `cnpu_latency_ns` that to our own CNPU.
+    """
+
+    def __init__(
+        self,
+        node_id: int,
+        nodes: Sequence[str],
+        settings: QnpuSettings,
+        driver: QDriver,
+        *,
+        cnpu_latency_ns: int,
+        latencies_ns: Mapping[int, int],
+        streams: Streams,
+    ) -> None:
+        self.node_id = node_id
+        self.node = nodes[node_id]
+        self.name = f"{self.node}/qnpu"
+        self.tracing = False
+        self.settings = settings
+        self._nodes = list(nodes)
+        self._cnpu_latency_ns = cnpu_latency_ns
+        self._latencies_ns = dict(latencies_ns)
+        self._peer_ids = {f"{nodes[peer]}/qnpu": peer for peer in latencies_ns}
+        self._streams = streams
+        self._basis: Stream | None = None
+        self._shot = 0
+        self._effects: list[Effect] = []
+        self._timers: dict[Hashable, Callable[[int], object]] = {}
+        self.now_ns = 0
+        # boot
+        self.processes: dict[tuple[str, int], Process] = {}
+        self.loader = Loader()
+        self.driver = driver
+        self.memory = MemoryManager(driver.spec)
+        self.policy = policy(settings.scheduler)
+        self.processor = Processor(driver, self.memory, settings, self.policy.preemptive)
+        self.netstack = NetworkStack(self, {p: f"{nodes[p]}/qnpu" for p in latencies_ns}, self._basis_stream)
+        self.processor.netstack = self.netstack
+        self.running: Process | None = None
+        self.ready: list[Schedulable] = []
+        self._arrivals = 0
+
+    # --- actor ------------------------------------------------------------------------------------------------------
+
+    def reset(self, shot: int) -> None:
+        """A fresh OS; only decoded subroutines stay."""
+        self._shot = shot
+        self._basis = None
+        self.now_ns = 0
+        self._timers.clear()
+        self.processes.clear()
+        self.driver.reset()
+        self.memory.reset()
+        self.policy = policy(self.settings.scheduler)
+        self.processor.reset()
+        self.netstack.reset()
+        self.running = None
+        self.ready.clear()
+        self._arrivals = 0
+
+    def handle(self, event: Event, now_ns: int) -> Sequence[Effect]:
+        """Take one event; whatever it is, the answer is effects, never an exception."""
+        self.now_ns = now_ns
+        self._effects = effects = []
+        cls = event.__class__
+        if cls is Arrival:
+            self._arrived(event.src, event.message, now_ns)  # type: ignore[union-attr]
+        elif cls is Expiry:
+            action = self._timers.pop(event.timer, None)  # type: ignore[union-attr]
+            if action is not None:
+                action(now_ns)
+        self._schedule(now_ns)
+        for message in self.driver.take():
+            effects.append(Send("world", message, 0))
+        return effects
+
+    def waits(self) -> list[Wait]:
+        """Processes that cannot go on, and what they lack."""
+        return [
+            Wait(self.name, process.pid, process.started_ns, process.wait.kind, self._wait_text(process))
+            for process in self.processes.values()
+            if process.state == "waiting" and process.wait is not None
+        ]
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def _arrived(self, src: str, message: Message, now_ns: int) -> None:
+        cls = message.__class__
+        call = SYSCALLS.get(cls)
+        if call is not None:
+            call(self, src, message, now_ns)
+        elif cls is Outcome:
+            self._on_outcome(message, now_ns)  # type: ignore[arg-type]
+        elif cls is Herald:
+            self.netstack.on_herald(message)  # type: ignore[arg-type]
+        elif src in self._peer_ids:
+            self.netstack.on_link_message(self._peer_ids[src], message, now_ns)
+
+    def _on_outcome(self, outcome: Outcome, now_ns: int) -> None:
+        response = outcome.response
+        running = self.running
+        if response < Response.SUCCESS_ZERO:
+            if running is not None:
+                error = DriverError(f"the device answered {Response(response).name}", response=response)
+                self.abort(running, error, now_ns)
+            return
+        bit = int(response == Response.SUCCESS_ONE)
+        if running is not None and running.outcome_ref == outcome.ref:
+            running.outcome_ref = -1
+            running.registers[running.outcome_register] = bit
+            if self.tracing:
+                self.trace("qdriver", "QDEVICE_PRODUCE_OUTCOME", running.pid, (bit,))
+                self.trace("processor", "PROCESSOR_CONSUME_OUTCOME", running.pid)
+            self._run(running, now_ns)
+        else:
+            self.netstack.on_outcome(outcome.ref, bit, now_ns)  # else: its subroutine was aborted
+
+    # --- processes on the processor ---------------------------------------------------------------------------------
+
+    def start_next(self, process: Process) -> None:
+        """If the process is idle and has a subroutine queued, make it ready."""
+        if process.current is None and process.queue:
+            process.current = process.queue.popleft()
+            process.move("submit")
+            self._make_ready(process)
+
+    def _make_ready(self, process: Process) -> None:
+        process.arrival = self._arrivals
+        self._arrivals += 1
+        self.ready.append(process)
+        if self.tracing:
+            self.trace("scheduler", "SCHEDULER_ARRIVE_USER_PROCESS", process.pid)
+
+    def network_ready(self) -> None:
+        """The network process has work."""
+        if self.netstack in self.ready:
+            return
+        self.netstack.arrival = self._arrivals
+        self._arrivals += 1
+        self.ready.append(self.netstack)
+        if self.tracing:
+            self.trace("scheduler", "SCHEDULER_ARRIVE_NET_PROCESS", -1)
+            if self.running is not None:
+                self.trace(
+                    "scheduler", "SCHEDULER_HIGH_PRIO_PROCESS_WAITS_ON_LOWER_PRIO", -1, (self.running.pid,)
+                )
+
+    def _schedule(self, now_ns: int) -> None:
+        while self.running is None and self.ready:
+            chosen, _ = self.policy.decide(View(now_ns, None, self.ready))
+            if chosen is None:
+                return
+            self.ready.remove(chosen)
+            if chosen is self.netstack:
+                if self.tracing:
+                    self.trace("scheduler", "SCHEDULER_SCHEDULE_NET_PROCESS", -1)
+                    self.trace("processor", "PROCESSOR_START_NET_PROCESS", -1)
+                self.netstack.perform(now_ns)
+                if self.tracing:
+                    self.trace("processor", "PROCESSOR_FINISH_NET_PROCESS", -1)
+                continue
+            assert isinstance(chosen, Process)
+            if self.tracing:
+                self.trace("scheduler", "SCHEDULER_SCHEDULE_USER_PROCESS", chosen.pid)
+                self.trace("processor", "PROCESSOR_START_USER_PROCESS", chosen.pid)
+            chosen.move("dispatch")
+            chosen.wait = None
+            self.running = chosen
+            self._run(chosen, now_ns)
+
+    def _run(self, process: Process, now_ns: int) -> None:
+        """Let the running process go on until it needs time, an outcome, something absent, or ends."""
+        try:
+            status = self.processor.run(process, now_ns)
+        except Trap as caught:
+            self.abort(process, caught.error, now_ns)
+            return
+        if status == OUTCOME:
+            return
+        if status == SLEEPING:
+            self.set_timer(_CLOCK, process.clock_ns, lambda now: self._run(process, now))
+        elif status == FINISHED:
+            self._finish(process, now_ns)
+        else:
+            process.move("wait")
+            self.running = None
+            self.trace("processor", "PROCESSOR_WAIT_USER_PROCESS", process.pid)
+            self._begin_wait(process, now_ns)
+
+    def _begin_wait(self, process: Process, now_ns: int) -> None:
+        assert process.wait is not None
+        if process.wait.kind == "memory":
+            self.memory.waiting.append(process)
+        else:
+            for request in list(process.requests):
+                self.netstack.check_hopeless(request, now_ns)
+        self.check_memory_cycle(now_ns)
+
+    def _finish(self, process: Process, now_ns: int) -> None:
+        subroutine = process.current
+        assert subroutine is not None
+        process.current = None
+        process.move("finish")
+        self.running = None
+        if self.tracing:
+            self.trace("processor", "PROCESSOR_FINISH_USER_PROCESS", process.pid)
+            self.trace("procmgr", "PROCMGR_SUBROUTINE_DONE", process.pid, (subroutine.number,))
+        done = Done(
+            process.pid,
+            subroutine.number,
+            tuple(subroutine.returned_registers),
+            tuple(subroutine.returned_arrays),
+        )
+        self.send_cnpu(process.owner, done, finished=True)
+        self.start_next(process)
+        if process.current is None:
+            self._report_failures(process)
+
+    def abort(self, process: Process, error: QnosError, now_ns: int) -> None:
+        """Abort the current subroutine: only that one; those queued behind it fail with it."""
+        subroutine = process.current
+        if subroutine is None:
+            return
+        process.current = None
+        if process.state == "running":
+            self._leave_processor(process)
+        elif process.state == "ready":
+            self.ready.remove(process)
+        elif process in self.memory.waiting:
+            self.memory.waiting.remove(process)
+        process.move("abort")
+        process.wait = None
+        process.unreported.clear()
+        index = min(subroutine.pc, max(len(subroutine.code) - 1, 0))
+        text = subroutine.program.text(index) if subroutine.code else ""
+        data = {**error.data, "subroutine": subroutine.number, "index": index, "instruction": text}
+        fault = Fault(error.code, f"instruction {index} `{text}`: {error.message}", data)
+        self.trace(
+            "procmgr", "PROCMGR_SUBROUTINE_ABORTED", process.pid, (subroutine.number, index, error.code)
+        )
+        self.send_cnpu(process.owner, Aborted(process.pid, subroutine.number, fault), finished=True)
+        self._drop_queued(process, 0, subroutine.number)
+        reason = f"a subroutine of {process.app} on {self.node} was aborted"
+        self.netstack.process_aborted(process, reason, now_ns)
+
+    def abort_queued(self, process: Process, index: int, error: QnosError) -> None:
+        """Abort a queued subroutine and all behind it."""
+        number = process.queue[index].number
+        self.send_cnpu(process.owner, Aborted(process.pid, number, Fault.of(error)), finished=True)
+        self._drop_queued(process, index + 1, number)
+        del process.queue[index]
+
+    def _drop_queued(self, process: Process, start: int, culprit: int) -> None:
+        while len(process.queue) > start:
+            queued = process.queue[start]
+            del process.queue[start]
+            error = PredecessorAborted(f"subroutine {culprit} before it was aborted", culprit=culprit)
+            self.send_cnpu(process.owner, Aborted(process.pid, queued.number, Fault.of(error)), finished=True)
+
+    def remove(self, process: Process, now_ns: int) -> None:
+        """The program ended or its CNPU is gone: free all it has."""
+        if process.state == "running":
+            self._leave_processor(process)
+        elif process.state == "ready":
+            self.ready.remove(process)
+        elif process in self.memory.waiting:
+            self.memory.waiting.remove(process)
+        process.move("stop")
+        process.current = None
+        process.queue.clear()
+        self.netstack.stop(process, now_ns)
+        del self.processes[process.owner, process.pid]
+        for qubit in process.virtual.values():
+            self.netstack.discard(qubit)
+        process.virtual.clear()
+
+    def _leave_processor(self, process: Process) -> None:
+        self.running = None
+        process.outcome_ref = -1
+        process.clock_ns = 0
+        self.cancel_timer(_CLOCK)
+
+    # --- what the parts need of each other --------------------------------------------------------------------------
+
+    def results_changed(self, process: Process) -> None:
+        """A pair of `process` was delivered: wake it if that is what it waits for."""
+        wait = process.wait
+        if process.state != "waiting" or wait is None:
+            return
+        if wait.kind == "array":
+            if not is_there(process.arrays[wait.address], wait.start, wait.stop, wait.all_of):
+                return
+        elif wait.kind != "qubit" or wait.virtual not in process.virtual:
+            return
+        process.move("wake")
+        self._make_ready(process)
+
+    def memory_freed(self) -> None:
+        """A qubit is free: all who wait for one try again, in order."""
+        if self.memory.waiting:
+            waiting = list(self.memory.waiting)
+            self.memory.waiting.clear()
+            for process in waiting:
+                process.move("wake")
+                self._make_ready(process)
+        self.netstack.memory_freed()
+
+    def request_failed(self, process: Process, request: Request, fault: Fault) -> None:
+        """A request of `process` ended early: abort the subroutine that waits for it, or tell the
+        program."""
+        wait = process.wait
+        if process.state == "waiting" and wait is not None and wait.address == request.results_address:
+            self.abort(process, error_of(fault), self.now_ns)
+        elif process.current is not None:
+            process.unreported.append(fault)
+        else:
+            self.send_cnpu(process.owner, RequestFailed(process.pid, fault))
+
+    def _report_failures(self, process: Process) -> None:
+        for fault in process.unreported:
+            self.send_cnpu(process.owner, RequestFailed(process.pid, fault))
+        process.unreported.clear()
+
+    def check_memory_cycle(self, now_ns: int) -> None:
+        """If every qubit belongs to processes that wait for memory themselves, the youngest of them must
+        give way."""
+        stuck: dict[int, Process] = {}
+        for process in self.processes.values():
+            wait = process.wait
+            if process.state != "waiting" or wait is None:
+                continue
+            if wait.kind == "memory" or any(
+                request.results_address == wait.address and self.netstack.starves(request)
+                for request in process.requests
+            ):
+                stuck[process.pid] = process
+        if len(stuck) < 2 or any(owner not in stuck for owner in self.memory.owners):
+            return
+        youngest = max(stuck.values(), key=lambda p: (p.started_ns, p.pid))
+        report = "; ".join(
+            f"process {p.pid} ({p.app}) waits for {self._wait_text(p)}" for p in stuck.values()
+        )
+        self.abort(youngest, Deadlock(f"memory deadlock on {self.node}: {report}"), now_ns)
+
+    def send_cnpu(self, owner: str, message: Message, finished: bool = False) -> None:
+        """Answer a CNPU; the fixed cost of a subroutine rides on the way of its result."""
+        delay = self._cnpu_latency_ns + (self.settings.subroutine_ns if finished else 0)
+        self._effects.append(Send(owner, message, delay))
+
+    def send_peer(self, actor: str, peer: int, message: Any) -> None:
+        """A link-layer message."""
+        delay = self._latencies_ns[peer]
+        if self.tracing:
+            self.trace("egp", "LINK_MSG_SENT", -1, (peer, type(message).__name__, delay))
+        self._effects.append(Send(actor, message, delay))
+
+    def set_timer(self, timer: Hashable, at_ns: int, action: Callable[[int], object]) -> None:
+        """Do `action(now)` at `at_ns`."""
+        self._timers[timer] = action
+        self._effects.append(SetTimer(timer, at_ns))
+
+    def cancel_timer(self, timer: Hashable) -> None:
+        """Forget a timer, if it is set."""
+        if self._timers.pop(timer, None) is not None:
+            self._effects.append(CancelTimer(timer))
+
+    def trace(self, unit: str, event: str, pid: int, data: tuple[int | str, ...] = ()) -> None:
+        """A trace record at the present time."""
+        if self.tracing:
+            self._effects.append(Emit(self.now_ns, unit, event, pid, data))
+
+    def node_name(self, node: int) -> str:
+        """Name of a node id, whatever it is."""
+        return self._nodes[node] if 0 <= node < len(self._nodes) else f"node {node}"
+
+    def _basis_stream(self) -> Stream:
+        if self._basis is None:
+            self._basis = self._streams.stream(f"basis/{self.node}", self._shot)
+        return self._basis
+
+    def _wait_text(self, process: Process) -> str:
+        wait = process.wait
+        assert wait is not None
+        if wait.kind == "memory":
+            holders = ", ".join(str(owner) for owner in self.memory.owners)
+            return f"a free qubit for virtual qubit {wait.virtual} (owners of the qubits: {holders})"
+        for request in process.requests:
+            if request.results_address == wait.address:
+                peer = self.node_name(request.peer)
+                return f"pair {request.delivered + 1} of {request.number} with {peer}"
+        return f"array @{wait.address}"

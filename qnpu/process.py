@@ -1,0 +1,161 @@
+"""Processes: one user process per registered program, with registers, arrays and a virtual qubit space of
+its own.
+
+States and moves are the one table below; an illegal move is a bug and names process, state and event.
+
+idle      nothing to run                         ready     wants the processor running   has the processor
+waiting   needs something that is not there yet
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from qdriver.spec import PhysicalQubit, VirtualQubit
+from qruntime.errors import Fault
+
+if TYPE_CHECKING:
+    from qnpu.code import Program
+    from qnpu.netstack import Request
+
+MOVES: dict[tuple[str, str], str] = {
+    ("idle", "submit"): "ready",
+    ("ready", "dispatch"): "running",
+    ("running", "wait"): "waiting",
+    ("running", "preempt"): "ready",
+    ("running", "finish"): "idle",
+    ("waiting", "wake"): "ready",
+    ("ready", "abort"): "idle",
+    ("running", "abort"): "idle",
+    ("waiting", "abort"): "idle",
+    ("idle", "stop"): "gone",
+    ("ready", "stop"): "gone",
+    ("running", "stop"): "gone",
+    ("waiting", "stop"): "gone",
+}
+
+
+class Subroutine:
+    """One submitted subroutine on its way through the processor."""
+
+    __slots__ = (
+        "code",
+        "executed",
+        "number",
+        "paid",
+        "pc",
+        "program",
+        "returned_arrays",
+        "returned_registers",
+    )
+
+    def __init__(self, number: int, program: Program) -> None:
+        self.number = number
+        self.program = program
+        self.code = program.code
+        self.pc = 0
+        self.executed = 0  # instructions before the present straight stretch, counted at branches
+        self.paid = -1  # index of the instruction whose cost is already spent
+        self.returned_registers: list[tuple[int, int]] = []
+        self.returned_arrays: list[tuple[int, tuple[int | None, ...]]] = []
+
+
+class WaitReason:
+    """What a waiting process needs.
+
+    `kind`: array, qubit (an id that a request will bind), memory, device, outcome.
+    """
+
+    __slots__ = ("address", "all_of", "kind", "start", "stop", "virtual")
+
+    def __init__(
+        self,
+        kind: str,
+        address: int = -1,
+        start: int = 0,
+        stop: int = 0,
+        all_of: bool = True,
+        virtual: int = -1,
+    ) -> None:
+        self.kind = kind
+        self.address = address
+        self.start = start
+        self.stop = stop
+        self.all_of = all_of
+        self.virtual = virtual
+
+
+class Process:
+    """A user process."""
+
+    __slots__ = (
+        "app",
+        "array_entries",
+        "arrays",
+        "arrival",
+        "awaited",
+        "clock_ns",
+        "current",
+        "device_end_ns",
+        "failed",
+        "flavour",
+        "max_qubits",
+        "open_arrays",
+        "outcome_ref",
+        "outcome_register",
+        "owner",
+        "pid",
+        "priority",
+        "queue",
+        "registers",
+        "requests",
+        "sockets",
+        "started_ns",
+        "state",
+        "unreported",
+        "virtual",
+        "wait",
+    )
+    is_network = False
+
+    def __init__(
+        self, pid: int, owner: str, app: str, max_qubits: int, flavour: str, priority: int, now_ns: int
+    ):
+        self.pid = pid
+        self.owner = owner  # actor name of its CNPU
+        self.app = app
+        self.max_qubits = max_qubits
+        self.flavour = flavour
+        self.priority = priority
+        self.started_ns = now_ns
+        self.state = "idle"
+        self.arrival = 0  # order in which processes became ready
+        self.registers: list[int | None] = [None] * 64
+        self.arrays: dict[int, list[int | None]] = {}
+        self.array_entries = 0
+        self.virtual: dict[VirtualQubit, PhysicalQubit] = {}
+        self.awaited: dict[int, int] = {}  # virtual id -> pairs that open requests will still bind to it
+        self.open_arrays: dict[int, int] = {}  # results address -> number of open requests that write it
+        self.failed: dict[int, Fault] = {}  # results address -> why its request failed
+        self.unreported: list[Fault] = []  # failures that no wait or load has met yet
+        self.sockets: dict[
+            int, tuple[int, int, int]
+        ] = {}  # own id -> remote node, remote id, minimum fidelity
+        self.requests: list[Request] = []
+        self.queue: deque[Subroutine] = deque()
+        self.current: Subroutine | None = None
+        self.clock_ns = 0
+        self.device_end_ns = 0
+        self.wait: WaitReason | None = None
+        self.outcome_ref = -1  # the device operation whose outcome it awaits on the processor
+        self.outcome_register = 0
+
+    def move(self, event: str) -> None:
+        """Change state by the table."""
+        try:
+            self.state = MOVES[self.state, event]
+        except KeyError:
+            raise AssertionError(
+                f"process {self.pid} ({self.app}) in state {self.state}: illegal {event}"
+            ) from None

@@ -1,0 +1,469 @@
+"""The processor: runs the subroutine of one process until it ends or needs something that is not there yet.
+
+It may run ahead of `now` over registers, branches and arrays that no open request writes, and stamps gates
+with the process's own clock. Before anything whose meaning depends on the moment (waiting, loads of request
+arrays, qalloc, qfree, EPR instructions, returns, operations with a result) it stops until simulated time
+has caught up. Costs are spent before the operation is issued.
+
+`run(process, now_ns)` says how it ended: one of the constants below.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from netqasm_isa import opcodes as op
+from netqasm_isa import register_name
+from qdriver.driver import Operation, QDriver
+from qdriver.spec import VirtualQubit
+from qnpu.code import GATE, GATE2, MEASURE_ROTATED, UNSUPPORTED
+from qnpu.memory import MemoryManager
+from qnpu.process import Process, WaitReason
+from qnpu.settings import QnpuSettings
+from qruntime.errors import QnosError, SubroutineError, error_of
+from qruntime.limits import ARRAY_ENTRIES, ARRAY_LENGTH, ARRAYS
+from qruntime.messages import OpCode
+
+if TYPE_CHECKING:
+    from qnpu.netstack import NetworkStack
+
+FINISHED: Final = "finished"  # the subroutine is over
+WAITING: Final = "waiting"  # process.wait says for what; the processor is free
+SLEEPING: Final = "sleeping"  # the process keeps the processor until its clock: a timer is needed
+OUTCOME: Final = "outcome"  # the process keeps the processor until the device answers
+
+_INT_MIN: Final = -(2**31)
+_INT_MAX: Final = 2**31 - 1
+_ROTATIONS: Final = (("rot_x", "rot_y", "rot_x"), ("rot_y", "rot_z", "rot_y"), ("rot_z", "rot_x", "rot_z"))
+
+
+class Trap(Exception):
+    """The running subroutine must be aborted, for the reason in `error`."""
+
+    def __init__(self, error: QnosError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def trap(reason: str) -> Trap:
+    """A trap for a plain fault of the subroutine itself."""
+    return Trap(SubroutineError(reason))
+
+
+class Processor:
+    """Interprets lowered code for one process at a time."""
+
+    def __init__(
+        self, driver: QDriver, memory: MemoryManager, settings: QnpuSettings, preemptive: bool
+    ) -> None:
+        self.netstack: NetworkStack  # set by the owner: the two need each other
+        self._driver = driver
+        self._memory = memory
+        self._gate_ns = settings.gate_ns
+        self._measure_ns = settings.measure_ns
+        self._classical_ns = settings.classical_instruction_ns
+        self._budget = settings.instruction_budget
+        self._preemptive = preemptive
+        self._next_ref = 0
+
+    def reset(self) -> None:
+        """As new."""
+        self._next_ref = 0
+
+    def run(self, process: Process, now_ns: int) -> str:
+        """Go on with the current subroutine.
+
+        Raises `Trap` if it must be aborted; `pc` is then at the culprit.
+        """
+        subroutine = process.current
+        assert subroutine is not None
+        code = subroutine.code
+        length = len(code)
+        pc = stretch = subroutine.pc
+        registers = process.registers
+        virtual = process.virtual
+        classical_ns = self._classical_ns
+        preemptive = self._preemptive
+        submit = self._driver.submit
+        clock = process.clock_ns if process.clock_ns > now_ns else now_ns
+        try:
+            while pc < length:
+                ins = code[pc]
+                kind = ins[0]
+                if classical_ns and kind not in _QUANTUM and subroutine.paid != pc:
+                    clock += classical_ns
+                    subroutine.paid = pc
+                if kind == op.SET:
+                    registers[ins[1]] = ins[2]
+
+                elif kind == GATE:
+                    qubit = virtual.get(registers[ins[1]])
+                    if qubit is None:
+                        return self._unbound(process, ins[1])
+                    if preemptive and clock > now_ns:
+                        return SLEEPING
+                    clock += self._gate_ns
+                    process.device_end_ns = submit(
+                        Operation(OpCode.ONE_QUBIT, ins[2], qubit, -1, ins[3], ins[4]), clock
+                    )
+
+                elif kind == op.MEAS:
+                    qubit = virtual.get(registers[ins[1]])
+                    if qubit is None:
+                        return self._unbound(process, ins[1])
+                    if subroutine.paid != pc:
+                        clock += self._measure_ns
+                        subroutine.paid = pc
+                    if clock > now_ns:
+                        return SLEEPING
+                    self._measure(process, qubit, ins[2], now_ns)
+                    subroutine.paid = -1
+                    pc += 1
+                    return OUTCOME
+
+                elif kind == op.STORE:
+                    value = registers[ins[1]]
+                    if value is None:
+                        raise trap(f"register {register_name(ins[1])} is undefined")
+                    array = self._array(process, ins[2])
+                    array[self._index(process, ins[2], array, ins[3])] = value
+
+                elif kind == op.LOAD:
+                    address = ins[2]
+                    if address in process.open_arrays or address in process.failed:
+                        if clock > now_ns:
+                            return SLEEPING
+                        self._raise_failed(process, address)
+                    array = self._array(process, address)
+                    index = self._index(process, address, array, ins[3])
+                    value = array[index]
+                    if value is None:
+                        raise trap(f"entry @{address}[{index}] has no value")
+                    registers[ins[1]] = value
+
+                elif kind == op.QFREE:
+                    if clock > now_ns:
+                        return SLEEPING
+                    qubit = virtual.get(registers[ins[1]])
+                    if qubit is None:
+                        return self._unbound(process, ins[1])
+                    del virtual[VirtualQubit(registers[ins[1]])]
+                    self.netstack.release(process, qubit)
+
+                elif kind == op.QALLOC:
+                    if clock > now_ns:
+                        return SLEEPING
+                    if not self._allocate(process, ins[1]):
+                        return WAITING
+
+                elif kind == op.INIT:
+                    qubit = virtual.get(registers[ins[1]])
+                    if qubit is None:
+                        return self._unbound(process, ins[1])
+                    if preemptive and clock > now_ns:
+                        return SLEEPING
+                    clock += self._gate_ns
+                    process.device_end_ns = submit(Operation(OpCode.INIT, "init", qubit), clock)
+
+                elif kind == GATE2:
+                    first = virtual.get(registers[ins[1]])
+                    if first is None:
+                        return self._unbound(process, ins[1])
+                    second = virtual.get(registers[ins[2]])
+                    if second is None:
+                        return self._unbound(process, ins[2])
+                    if first == second:
+                        raise trap(f"both operands are virtual qubit {registers[ins[1]]}")
+                    if preemptive and clock > now_ns:
+                        return SLEEPING
+                    clock += self._gate_ns
+                    process.device_end_ns = submit(
+                        Operation(OpCode.TWO_QUBIT, ins[3], first, second, ins[4], ins[5]), clock
+                    )
+
+                elif op.JMP <= kind <= op.BGE:
+                    subroutine.executed += pc - stretch + 1
+                    if subroutine.executed > self._budget:
+                        raise trap(f"more than {self._budget} instructions executed; the loop seems endless")
+                    pc = stretch = self._branch(ins, kind, pc, registers)
+                    subroutine.paid = -1
+                    continue
+
+                elif kind == op.ARRAY:
+                    self._new_array(process, ins[1], ins[2])
+
+                elif op.WAIT_ALL <= kind <= op.WAIT_SINGLE:
+                    if clock > now_ns:
+                        return SLEEPING
+                    if not self._wait(process, ins, kind):
+                        return WAITING
+
+                elif kind == op.RET_REG:
+                    if clock > now_ns:
+                        return SLEEPING
+                    value = registers[ins[1]]
+                    if value is None:
+                        raise trap(f"register {register_name(ins[1])} is undefined")
+                    subroutine.returned_registers.append((ins[1], value))
+
+                elif kind == op.RET_ARR:
+                    if clock > now_ns:
+                        return SLEEPING
+                    subroutine.returned_arrays.append((ins[1], tuple(self._array(process, ins[1]))))
+
+                elif kind in _ARITHMETIC:
+                    registers[ins[1]] = self._compute(kind, ins, registers)
+
+                elif kind == op.CREATE_EPR or kind == op.RECV_EPR:
+                    if clock > now_ns:
+                        return SLEEPING
+                    self._request(process, kind, ins, now_ns)
+
+                elif kind == MEASURE_ROTATED:
+                    qubit = virtual.get(registers[ins[1]])
+                    if qubit is None:
+                        return self._unbound(process, ins[1])
+                    if subroutine.paid != pc:
+                        clock += self._measure_ns + self._gate_ns * sum(1 for n in ins[4] if n)
+                        subroutine.paid = pc
+                    if clock > now_ns:
+                        return SLEEPING
+                    for gate, n in zip(_ROTATIONS[ins[3]], ins[4], strict=True):
+                        if n:
+                            submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, ins[5]), now_ns)
+                    self._measure(process, qubit, ins[2], now_ns)
+                    subroutine.paid = -1
+                    pc += 1
+                    return OUTCOME
+
+                elif kind == op.UNDEF:
+                    array = self._array(process, ins[1])
+                    array[self._index(process, ins[1], array, ins[2])] = None
+
+                elif kind == op.LEA:
+                    registers[ins[1]] = ins[2]
+
+                elif kind == op.BREAKPOINT:
+                    if clock > now_ns:
+                        return SLEEPING
+                    qubits = [virtual[v] for v in sorted(virtual)]
+                    self._driver.breakpoint(ins[1], ins[2], qubits, now_ns)
+
+                elif kind == UNSUPPORTED:
+                    raise trap(f"the {self._driver.spec.kind} device has no such instruction")
+
+                else:
+                    raise AssertionError(f"processor met operation {kind} that the loader let pass")
+                pc += 1
+            if max(clock, process.device_end_ns) > now_ns:
+                clock = max(clock, process.device_end_ns)
+                return SLEEPING
+            return FINISHED
+        finally:
+            subroutine.pc = pc
+            subroutine.executed += max(pc - stretch, 0)
+            process.clock_ns = clock
+
+    # --- the longer instructions ----------------------------------------------------------------------------------
+
+    def _unbound(self, process: Process, register: int) -> str:
+        """A quantum instruction on an id that no qubit is bound to: wait for an open request, else
+        abort."""
+        virtual = process.registers[register]
+        if virtual is None:
+            raise trap(f"register {register_name(register)} is undefined")
+        for request in process.requests:
+            if request.will_bind(virtual):
+                process.wait = WaitReason("qubit", address=request.results_address, virtual=virtual)
+                return WAITING
+        failed = next(iter(process.failed.values()), None)
+        if failed is not None:
+            raise Trap(error_of(failed))
+        raise trap(f"virtual qubit {virtual} is not allocated")
+
+    def _measure(self, process: Process, qubit: int, register: int, now_ns: int) -> None:
+        ref = self._next_ref
+        self._next_ref = ref + 1
+        process.outcome_ref = ref
+        process.outcome_register = register
+        operation = Operation(OpCode.MEASURE, "measure", qubit, ref=ref)
+        process.device_end_ns = self._driver.submit(operation, now_ns)
+
+    def network_measurement(self, qubit: int, now_ns: int) -> int:
+        """Measure for the network process; returns the reference its outcome will carry."""
+        ref = self._next_ref
+        self._next_ref = ref + 1
+        self._driver.submit(Operation(OpCode.MEASURE, "measure", qubit, ref=ref), now_ns)
+        return ref
+
+    def _allocate(self, process: Process, register: int) -> bool:
+        """True if done, False if the process must wait for memory."""
+        virtual = process.registers[register]
+        if virtual is None:
+            raise trap(f"register {register_name(register)} is undefined")
+        qubits = len(self._memory.owners)
+        if not 0 <= virtual < _INT_MAX:
+            raise trap(f"virtual qubit {virtual} is negative")
+        if virtual in process.virtual:
+            raise trap(f"virtual qubit {virtual} is already allocated")
+        if any(request.will_bind(virtual) for request in process.requests):
+            raise trap(f"virtual qubit {virtual} is reserved by an open entanglement request")
+        qubit = self._memory.take(process.pid, communication=False)
+        if qubit is None and self.netstack.evict_unclaimed():
+            qubit = self._memory.take(process.pid, communication=False)
+        if qubit is not None:
+            self._memory.bind(process, virtual, qubit)
+            return True
+        if self._memory.held_only_by(process.pid):
+            raise Trap(
+                SubroutineError(
+                    f"NO_QUBIT: the program holds all {qubits} qubits of the device", cause="NO_QUBIT"
+                )
+            )
+        process.wait = WaitReason("memory", virtual=virtual)
+        return False
+
+    def _request(self, process: Process, kind: int, ins: tuple[int, ...], now_ns: int) -> None:
+        values: list[int] = []
+        last = len(ins)
+        ignored = (
+            ins[3] if process.registers[ins[3]] is None else -1
+        )  # the id array of M requests is never set
+        for register in ins[1:last]:
+            value = process.registers[register]
+            if value is None and register != ignored:
+                raise trap(f"register {register_name(register)} is undefined")
+            values.append(-1 if value is None else value)
+        if kind == op.CREATE_EPR:
+            peer, socket, ids, arguments, results = values
+            self.netstack.create(process, peer, socket, ids, arguments, results, now_ns)
+        else:
+            peer, socket, ids, results = values
+            self.netstack.receive(process, peer, socket, ids, results, now_ns)
+
+    def _wait(self, process: Process, ins: tuple[int, ...], kind: int) -> bool:
+        """Whether what it waits for is there; else `process.wait` says what."""
+        address = ins[1]
+        self._raise_failed(process, address)
+        array = self._array(process, address)
+        if kind == op.WAIT_SINGLE:
+            start = self._index(process, address, array, ins[2])
+            stop = start + 1
+        else:
+            bounds = []
+            for register in ins[2:4]:
+                value = process.registers[register]
+                if value is None:
+                    raise trap(f"register {register_name(register)} is undefined")
+                bounds.append(value)
+            start, stop = bounds
+            if not 0 <= start <= stop <= len(array):
+                raise trap(f"slice @{address}[{start}:{stop}] is outside the array of length {len(array)}")
+        all_of = kind != op.WAIT_ANY
+        if is_there(array, start, stop, all_of):
+            return True
+        process.wait = WaitReason("array", address, start, stop, all_of)
+        return False
+
+    @staticmethod
+    def _raise_failed(process: Process, address: int) -> None:
+        fault = process.failed.get(address)
+        if fault is not None:
+            raise Trap(error_of(fault))
+
+    @staticmethod
+    def _array(process: Process, address: int) -> list[int | None]:
+        try:
+            return process.arrays[address]
+        except KeyError:
+            raise trap(f"there is no array @{address}") from None
+
+    @staticmethod
+    def _index(process: Process, address: int, array: list[int | None], register: int) -> int:
+        index = process.registers[register]
+        if index is None:
+            raise trap(f"register {register_name(register)} is undefined")
+        if not 0 <= index < len(array):
+            raise trap(f"index {index} is outside array @{address} of length {len(array)}")
+        return index
+
+    @staticmethod
+    def _new_array(process: Process, register: int, address: int) -> None:
+        size = process.registers[register]
+        if size is None:
+            raise trap(f"register {register_name(register)} is undefined")
+        if not 0 <= size <= ARRAY_LENGTH:
+            raise trap(f"array size {size} is not in 0..{ARRAY_LENGTH}")
+        if address in process.open_arrays:
+            raise trap(f"array @{address} is in use by an open entanglement request")
+        old = process.arrays.get(address)
+        entries = process.array_entries + size - (0 if old is None else len(old))
+        if entries > ARRAY_ENTRIES or (old is None and len(process.arrays) >= ARRAYS):
+            raise trap(
+                f"the arrays of a program may hold {ARRAY_ENTRIES} entries in {ARRAYS} arrays, no more"
+            )
+        process.array_entries = entries
+        process.arrays[address] = [None] * size
+        process.failed.pop(address, None)
+
+    @staticmethod
+    def _branch(ins: tuple[int, ...], kind: int, pc: int, registers: list[int | None]) -> int:
+        if kind == op.JMP:
+            return ins[1]
+        a = registers[ins[1]]
+        if a is None:
+            raise trap(f"register {register_name(ins[1])} is undefined")
+        if kind <= op.BNZ:
+            return ins[2] if (a == 0) == (kind == op.BEZ) else pc + 1
+        b = registers[ins[2]]
+        if b is None:
+            raise trap(f"register {register_name(ins[2])} is undefined")
+        if kind == op.BEQ:
+            taken = a == b
+        elif kind == op.BNE:
+            taken = a != b
+        elif kind == op.BLT:
+            taken = a < b
+        else:
+            taken = a >= b
+        return ins[3] if taken else pc + 1
+
+    @staticmethod
+    def _compute(kind: int, ins: tuple[int, ...], registers: list[int | None]) -> int:
+        operands: list[int] = []
+        for register in ins[2:]:
+            value = registers[register]
+            if value is None:
+                raise trap(f"register {register_name(register)} is undefined")
+            operands.append(value)
+        a, b = operands[:2]
+        if kind == op.ADD:
+            result = a + b
+        elif kind == op.SUB:
+            result = a - b
+        elif kind == op.MUL:
+            result = a * b
+        elif kind == op.DIV or kind == op.REM:
+            if b == 0:
+                raise trap("division by zero")
+            result = a // b if kind == op.DIV else a % b if b > 0 else a - b * (a // b)
+        else:
+            modulus = operands[2]
+            if modulus < 1:
+                raise trap(f"modulus {modulus} is below 1")
+            result = (a + b if kind == op.ADDM else a - b) % modulus
+        if not _INT_MIN <= result <= _INT_MAX:
+            raise trap(f"result {result} does not fit 32 bits")
+        return result
+
+
+_ARITHMETIC: Final = frozenset((op.ADD, op.SUB, op.ADDM, op.SUBM, op.MUL, op.DIV, op.REM))
+_QUANTUM: Final = frozenset((GATE, GATE2, MEASURE_ROTATED, op.MEAS, op.INIT, UNSUPPORTED))
+
+
+def is_there(array: list[int | None], start: int, stop: int, all_of: bool) -> bool:
+    """Whether the awaited entries are set; an empty slice never blocks."""
+    if start == stop:
+        return True
+    entries = array[start:stop]
+    return None not in entries if all_of else any(entry is not None for entry in entries)

@@ -1,0 +1,33 @@
+"""Every limit in one place.
+
+Hitting one is a typed error (`LimitError` or the owner's own) and a trace record.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MESSAGE_BYTES: Final = 1 << 20  # one message on the wire, and one value a program sends
+VALUE_DEPTH: Final = 32  # nesting of a value that a program sends or returns
+
+SUBROUTINE_INSTRUCTIONS: Final = 1 << 16
+SUBROUTINES_QUEUED: Final = 1024  # per process
+INSTRUCTION_BUDGET: Final = 1_000_000  # default instructions of one subroutine, then it is taken for endless
+
+ARRAYS: Final = 1 << 16  # per process
+ARRAY_LENGTH: Final = 1 << 20
+ARRAY_ENTRIES: Final = 1 << 22  # per process, all arrays together
+
+PROCESSES: Final = 4096  # per QNPU
+EPR_SOCKETS: Final = 1024  # per process
+REQUESTS_OPEN: Final = 256  # per process
+PAIRS_PER_REQUEST: Final = 1 << 16
+LINK_QUEUE: Final = 256  # items of one link's distributed queue
+
+PROGRAM_TASKS: Final = 1024  # concurrent tasks of one program
+SOCKET_BACKLOG: Final = 1 << 16  # unread messages of one classical socket
+
+EVENTS_PER_NANOSECOND: Final = (
+    1_000_000  # chain of effects without time passing, then the run is taken for endless
+)
+GROUP_QUBITS: Final = 10  # entangled together in the exact engine

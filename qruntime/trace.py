@@ -1,0 +1,71 @@
+"""The typed trace: what happened when, on which unit of which node, for which process.
+
+Records hold integers and short strings only, and are ordered by (t_ns, node, unit, order of emission within
+the unit), so that a trace is the same bytes however the run was split over processes. One JSON array per
+line; a line with the shot's number opens each shot. `Trace` gathers the records of a run and keeps their
+SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import IO, NamedTuple
+
+import msgspec
+
+from qruntime.actors import Emit
+
+_encoder = msgspec.json.Encoder()
+
+
+class Record(NamedTuple):
+    """One line of a trace."""
+
+    t_ns: int
+    node: str
+    unit: str
+    event: str
+    pid: int
+    data: tuple[int | str, ...]
+
+
+def _order(record: Record) -> tuple[int, str, str]:
+    return record[0], record[1], record[2]
+
+
+class Trace:
+    """Collects records shot by shot; writes them to `file` if given, keeps those of the last shot, and a
+    digest."""
+
+    def __init__(self, file: IO[bytes] | None = None) -> None:
+        self.records: list[Record] = []
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def begin(self, shot: int) -> None:
+        """Open a shot; the records of the one before are dropped from memory."""
+        self.records = []
+        self._put(b'{"shot":%d}\n' % shot)
+
+    def on_record(self, actor: str, emit: Emit) -> None:
+        """Take a record from the actor `node/unit` (the kernel's callback)."""
+        node = actor.partition("/")[0]
+        unit = emit.unit
+        if node == "world":  # the world names the node in the unit: "alice/device"
+            node, _, unit = unit.partition("/")
+        self.records.append(Record(emit.t_ns, node, unit, emit.event, emit.pid, emit.data))
+
+    def end(self) -> list[Record]:
+        """Close the shot: its records in order, written and hashed."""
+        self.records.sort(key=_order)
+        self._put(b"".join(_encoder.encode(record) + b"\n" for record in self.records))
+        return self.records
+
+    def sha256(self) -> str:
+        """Digest of all that was recorded so far."""
+        return self._digest.hexdigest()
+
+    def _put(self, data: bytes) -> None:
+        self._digest.update(data)
+        if self._file is not None:
+            self._file.write(data)
