@@ -73,8 +73,8 @@ class QDriver(ABC):
                 duration = self._durations[native.gate]
             except KeyError:
                 raise DriverError(
-                    f"{self.spec.kind} driver translated {operation.gate} into {native.gate}, which the device "
-                    f"does not have; native are {', '.join(sorted(self._durations))}"
+                    f"{self.spec.kind} driver translated {operation.gate} into {native.gate}, which the "
+                    f"device does not have; native are {', '.join(sorted(self._durations))}"
                 ) from None
             start = self.on_grid(end)
             self._ops.append(

@@ -112,8 +112,8 @@ class LinkLayer:
     """This end of the queue of one link."""
 
     __slots__ = (
-        "_next_comms", "_next_sequence", "backlog", "held", "is_master", "items", "outstanding", "peer", "peer_actor",
-        "qubit", "registered", "starving",
+        "_next_comms", "_next_sequence", "backlog", "held", "is_master", "items", "outstanding", "peer",
+        "peer_actor", "qubit", "registered", "starving",
     )  # fmt: skip
 
     def __init__(self, node: int, peer: int, peer_actor: str) -> None:

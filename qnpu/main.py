@@ -69,11 +69,12 @@ class Qnpu:
         self.processor = Processor(driver, self.memory, settings, self.policy.preemptive)
         self.netstack = NetworkStack(self, {p: f"{nodes[p]}/qnpu" for p in latencies_ns}, self._basis_stream)
         self.processor.netstack = self.netstack
+        self.network = self.netstack.process
         self.running: Process | None = None
         self.ready: list[Schedulable] = []
         self._arrivals = 0
 
-    # --- actor ------------------------------------------------------------------------------------------------------
+    # --- actor ----------------------------------------------------------------------------------------
 
     def reset(self, shot: int) -> None:
         """A fresh OS; only decoded subroutines stay."""
@@ -115,7 +116,7 @@ class Qnpu:
             if process.state == "waiting" and process.wait is not None
         ]
 
-    # --- events -----------------------------------------------------------------------------------------------------
+    # --- events ---------------------------------------------------------------------------------------
 
     def _arrived(self, src: str, message: Message, now_ns: int) -> None:
         cls = message.__class__
@@ -125,7 +126,7 @@ class Qnpu:
         elif cls is Outcome:
             self._on_outcome(message, now_ns)  # type: ignore[arg-type]
         elif cls is Herald:
-            self.netstack.on_herald(message)  # type: ignore[arg-type]
+            self.network.on_herald(message)  # type: ignore[arg-type]
         elif src in self._peer_ids:
             self.netstack.on_link_message(self._peer_ids[src], message, now_ns)
 
@@ -146,9 +147,9 @@ class Qnpu:
                 self.trace("processor", "PROCESSOR_CONSUME_OUTCOME", running.pid)
             self._run(running, now_ns)
         else:
-            self.netstack.on_outcome(outcome.ref, bit, now_ns)  # else: its subroutine was aborted
+            self.network.on_outcome(outcome.ref, bit, now_ns)  # else: its subroutine was aborted
 
-    # --- processes on the processor ---------------------------------------------------------------------------------
+    # --- processes on the processor -------------------------------------------------------------------
 
     def start_next(self, process: Process) -> None:
         """If the process is idle and has a subroutine queued, make it ready."""
@@ -166,11 +167,11 @@ class Qnpu:
 
     def network_ready(self) -> None:
         """The network process has work."""
-        if self.netstack in self.ready:
+        if self.network in self.ready:
             return
-        self.netstack.arrival = self._arrivals
+        self.network.arrival = self._arrivals
         self._arrivals += 1
-        self.ready.append(self.netstack)
+        self.ready.append(self.network)
         if self.tracing:
             self.trace("scheduler", "SCHEDULER_ARRIVE_NET_PROCESS", -1)
             if self.running is not None:
@@ -184,11 +185,11 @@ class Qnpu:
             if chosen is None:
                 return
             self.ready.remove(chosen)
-            if chosen is self.netstack:
+            if chosen is self.network:
                 if self.tracing:
                     self.trace("scheduler", "SCHEDULER_SCHEDULE_NET_PROCESS", -1)
                     self.trace("processor", "PROCESSOR_START_NET_PROCESS", -1)
-                self.netstack.perform(now_ns)
+                self.network.perform(now_ns)
                 if self.tracing:
                     self.trace("processor", "PROCESSOR_FINISH_NET_PROCESS", -1)
                 continue
@@ -304,7 +305,7 @@ class Qnpu:
         self.netstack.stop(process, now_ns)
         del self.processes[process.owner, process.pid]
         for qubit in process.virtual.values():
-            self.netstack.discard(qubit)
+            self.network.discard(qubit)
         process.virtual.clear()
 
     def _leave_processor(self, process: Process) -> None:
@@ -313,7 +314,7 @@ class Qnpu:
         process.clock_ns = 0
         self.cancel_timer(_CLOCK)
 
-    # --- what the parts need of each other --------------------------------------------------------------------------
+    # --- what the parts need of each other ------------------------------------------------------------
 
     def results_changed(self, process: Process) -> None:
         """A pair of `process` was delivered: wake it if that is what it waits for."""
@@ -336,7 +337,7 @@ class Qnpu:
             for process in waiting:
                 process.move("wake")
                 self._make_ready(process)
-        self.netstack.memory_freed()
+        self.network.memory_freed()
 
     def request_failed(self, process: Process, request: Request, fault: Fault) -> None:
         """A request of `process` ended early: abort the subroutine that waits for it, or tell the

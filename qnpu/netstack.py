@@ -1,11 +1,11 @@
-"""The network stack and the network process: from a program's request to a pair bound to its virtual qubit.
+"""The network stack: entanglement requests of programs, agreed with the peer.
 
 create, receive      what create_epr and recv_epr do (they return at once) on_link_message      what the
-peer's stack says on_herald            the device made a pair work, perform        what the network process
-has to do when it gets the processor release, stop        qubits and programs that go
+peer's stack says fail, stop           requests that end early, programs that go
 
 A request and the item of the link's queue that serves it are two things: at the receiving end the item
-comes with the peer's ADD and the request with our program's recv_epr, in either order.
+comes with the peer's ADD and the request with our program's recv_epr, in either order. Making the pairs is
+`netprocess`'s.
 """
 
 from __future__ import annotations
@@ -15,27 +15,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
-from qnpu.linklayer import QUEUE, Item, LinkLayer, Pair
-from qnpu.memory import NETWORK
+from qnpu.linklayer import QUEUE, Item, LinkLayer
+from qnpu.netprocess import EPOCH, NetworkProcess
 from qnpu.process import Process
 from qnpu.processor import trap
-from qnpu.requests import (
-    ENTRIES_PER_PAIR,
-    choose_basis,
-    correct_bit,
-    correctable_by_flip,
-    epr_trap,
-    keep_result,
-    measure_result,
-    read_arguments,
-)
+from qnpu.requests import ENTRIES_PER_PAIR, epr_trap, read_arguments
 from qruntime.errors import EprError, Fault
 from qruntime.limits import LINK_QUEUE, REQUESTS_OPEN
 from qruntime.messages import (
-    EntangleItem,
-    Herald,
     LinkAck,
     LinkAdd,
     LinkClaim,
@@ -44,15 +32,12 @@ from qruntime.messages import (
     LinkReject,
     LinkRequest,
     LinkWithdraw,
-    OpCode,
 )
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
 
-EPOCH = 0  # of the network's life; a restart counts it up
-_CORRECTIONS = {1: ("x",), 2: ("x", "z"), 3: ("z",)}  # Bell state -> gates that make it |Phi+>
 UNSTATED_FIDELITY = 100  # what SDKs send when a program says nothing
 
 
@@ -101,39 +86,29 @@ class Request:
 
 
 class NetworkStack:
-    """All entanglement of one node."""
+    """All entanglement requests of one node, and its ends of the queues of its links."""
 
-    is_network = True
-    pid = NETWORK
-    priority = 0
-
-    def __init__(self, qnpu: Qnpu, peers: Mapping[int, str], stream: Callable[[], Stream]) -> None:
+    def __init__(self, qnpu: Qnpu, peers: Mapping[int, str], basis_stream: Callable[[], Stream]) -> None:
         self._qnpu = qnpu
         self._settings = qnpu.settings
         self._driver = qnpu.driver
         self._memory = qnpu.memory
-        self._basis_stream = stream
         self.links = {peer: LinkLayer(qnpu.node_id, peer, actor) for peer, actor in peers.items()}
         self._spec_links = qnpu.driver.spec.links
+        self.process = NetworkProcess(qnpu, self, basis_stream)
         self.reset()
 
     def reset(self) -> None:
         """Nothing asked, nothing promised."""
         for link in self.links.values():
             link.reset()
-        self.work: deque[Callable[[int], None]] = deque()
-        self.performing = False
-        self.arrival = 0
+        self.process.reset()
         self._receives: dict[
             tuple[int, int], deque[Request]
         ] = {}  # (peer, own socket) -> recv_epr without an item
         self._next_create_id = 0
-        self._measuring: dict[
-            int, Callable[[int, int], None]
-        ] = {}  # outcome reference -> what to do with the bit
-        self._pending_refresh: dict[int, None] = {}
 
-    # --- requests of our programs -----------------------------------------------------------------------------------
+    # --- requests of our programs ---------------------------------------------------------------------
 
     def create(
         self, process: Process, peer: int, socket: int, ids: int, args: int, results: int, now_ns: int
@@ -162,7 +137,7 @@ class NetworkStack:
         request.item = item
         item.earliest_ns = now_ns + self._settings.request_ns
         if len(link.backlog) + len(link.items) >= LINK_QUEUE:
-            self._close(request)
+            self.close(request)
             raise epr_trap(
                 "REJECTED", f"the queue of the link to {self._name(peer)} is full ({LINK_QUEUE} items)"
             )
@@ -220,7 +195,8 @@ class NetworkStack:
         return ids
 
     def _qubit_ids_if_any(self, process: Process, address: int, number: int) -> list[int]:
-        """The receiver does not know yet whether it will keep qubits: no usable array means it gave no ids."""
+        """The receiver does not know yet whether it will keep qubits: no usable array means it gave no
+        ids."""
         array = process.arrays.get(address)
         if array is None or len(array) != number or None in array:
             return []
@@ -233,7 +209,8 @@ class NetworkStack:
             raise trap(f"there is no results array @{address}")
         if len(array) != number * ENTRIES_PER_PAIR:
             raise trap(
-                f"results array @{address} has {len(array)} entries; {number} pairs need {number * ENTRIES_PER_PAIR}"
+                f"results array @{address} has {len(array)} entries; "
+                f"{number} pairs need {number * ENTRIES_PER_PAIR}"
             )
         if address in process.open_arrays:
             raise trap(f"results array @{address} is in use by another open request")
@@ -251,7 +228,8 @@ class NetworkStack:
         if wanted.max_time_ns and wanted.max_time_ns < shortest:
             raise epr_trap(
                 "UNSUPP",
-                f"max time {wanted.max_time_ns} ns is below {shortest:g} ns, the least that {wanted.number} pairs take",
+                f"max time {wanted.max_time_ns} ns is below {shortest:g} ns, "
+                f"the least that {wanted.number} pairs take",
             )
 
     def _open(
@@ -269,7 +247,7 @@ class NetworkStack:
         )
         return request
 
-    def _close(self, request: Request) -> None:
+    def close(self, request: Request) -> None:
         process = request.process
         request.is_open = False
         process.requests.remove(request)
@@ -304,7 +282,7 @@ class NetworkStack:
             )
         self.fail(request, LinkLayerError.TIMEOUT, reason, now_ns)
 
-    # --- failing ------------------------------------------------------------------------------------------------------
+    # --- requests that end early ----------------------------------------------------------------------
 
     def fail(
         self,
@@ -318,7 +296,7 @@ class NetworkStack:
         """End a request early: its arrays fail, its program is told, and the peer if it knows of it."""
         if not request.is_open:
             return
-        self._close(request)
+        self.close(request)
         item = request.item
         if item is None:
             waiting = self._receives.get((request.peer, request.socket))
@@ -348,7 +326,7 @@ class NetworkStack:
         """Take an item out of the queue, with the pairs nobody has got yet."""
         for pair in item.made:
             if pair.qubit is not None:
-                self.discard(pair.qubit)
+                self.process.discard(pair.qubit)
         item.made.clear()
         link = item.link
         if item.state == "backlog":
@@ -360,15 +338,15 @@ class NetworkStack:
         elif item.state == "queued":
             link.remove(item, "withdraw")
             if tell_peer:
-                self._to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
-        self.refresh_soon(link)
+                self.to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
+        self.process.refresh_soon(link)
 
     def _free_delivered(self, request: Request) -> None:
         process = request.process
         for virtual, qubit, _ in request.pairs_bound:
             if process.virtual.get(virtual) == qubit:  # type: ignore[call-overload]
                 del process.virtual[virtual]  # type: ignore[arg-type]
-                self.discard(qubit)
+                self.process.discard(qubit)
 
     def process_aborted(self, process: Process, reason: str, now_ns: int) -> None:
         """A subroutine of `process` was aborted: its undelivered requests end at both ends."""
@@ -400,452 +378,6 @@ class NetworkStack:
                     self._qnpu.cancel_timer(("grace", link.peer, add.comms_sequence))
                     self._accept(link, add, now_ns)
 
-    # --- the peer -----------------------------------------------------------------------------------------------------
-
-    def on_link_message(self, peer: int, message: object, now_ns: int) -> None:
-        """A message of the peer's stack; one about an item that is over is ignored."""
-        link = self.links.get(peer)
-        if link is None:
-            return
-        if isinstance(message, LinkAdd):
-            self._on_add(link, message, now_ns)
-        elif isinstance(message, LinkAck):
-            self._on_ack(link, message, now_ns)
-        elif isinstance(message, LinkReject):
-            item = link.rejected(message.comms_sequence)
-            if item is not None and item.local is not None:
-                self.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
-            self._pump(link)
-        elif isinstance(message, LinkClaim):
-            item = link.items.get(message.queue_sequence)
-            if item is not None:
-                item.claimed_by_peer = True
-                self.refresh_soon(link)
-        elif isinstance(message, LinkWithdraw):
-            self._on_withdraw(link, message, now_ns)
-        elif isinstance(message, LinkExpire):
-            self._on_expire(link, message, now_ns)
-        elif isinstance(message, LinkExpireAck):
-            item = link.items.get(message.queue_sequence)
-            if item is not None and message.again:
-                item.expiring = False
-                self.refresh_soon(link)
-
-    def _on_add(self, link: LinkLayer, add: LinkAdd, now_ns: int) -> None:
-        if self._find_socket(link.peer, add.request):
-            self._accept(link, add, now_ns)
-            return
-        grace = self._settings.accept_grace_ns
-        link.held[add.comms_sequence] = add
-        timer = ("grace", link.peer, add.comms_sequence)
-        self._qnpu.set_timer(timer, now_ns + grace, lambda now: self._grace_over(link, add))
-
-    def _grace_over(self, link: LinkLayer, add: LinkAdd) -> None:
-        if link.held.pop(add.comms_sequence, None) is None:
-            return
-        reason = (
-            f"no program on {self._qnpu.node} has EPR socket {add.request.remote_socket} open to this node"
-        )
-        self._reject(link, add, LinkLayerError.REJECTED, reason)
-
-    def _reject(self, link: LinkLayer, add: LinkAdd, error: int, reason: str) -> None:
-        self._to_peer(link, LinkReject(EPOCH, add.comms_sequence, int(error), reason))
-
-    def _accept(self, link: LinkLayer, add: LinkAdd, now_ns: int) -> None:
-        wanted = add.request
-        qubits = len(self._memory.owners)
-        if wanted.type != EprType.M and (wanted.consecutive or wanted.atomic) and wanted.number > qubits:
-            reason = f"{wanted.number} pairs together; the device of {self._qnpu.node} has {qubits} qubits"
-            self._reject(link, add, LinkLayerError.NORES, reason)
-            return
-        waiting = self._receives.get((link.peer, wanted.remote_socket))
-        request = waiting.popleft() if waiting else None
-        if request is not None:
-            fault = self._mismatch(request, wanted)
-            if fault:
-                self._reject(link, add, LinkLayerError.OTHER, fault)
-                self.fail(request, LinkLayerError.OTHER, fault, now_ns)
-                return
-        item = Item(link, wanted, is_creator=False)
-        link.accept(item, add.queue_sequence)
-        if request is not None:
-            item.local = request
-            request.item = item
-        claimed = 0 if request is None else request.number
-        self._to_peer(link, LinkAck(EPOCH, add.comms_sequence, QUEUE, item.sequence, claimed))
-        self.refresh_soon(link)
-
-    def _mismatch(self, request: Request, wanted: LinkRequest) -> str:
-        """Why a receive does not fit a create, empty if it does."""
-        if request.number != wanted.number:
-            return f"the creator asks for {wanted.number} pairs, the receiver for {request.number}"
-        if wanted.type != EprType.M and not request.qubit_ids:
-            return f"the creator keeps or prepares qubits, the receiver gave no array of {wanted.number} qubit ids"
-        return ""
-
-    def _match(self, item: Item, request: Request, now_ns: int) -> None:
-        """Our program asks for the pairs of an item that is already queued."""
-        fault = self._mismatch(request, item.request)
-        request.item = item
-        item.local = request
-        if fault:
-            self.fail(request, LinkLayerError.OTHER, fault, now_ns)
-            return
-        if self._settings.epr_start == "both":
-            self._to_peer(item.link, LinkClaim(EPOCH, QUEUE, item.sequence))
-        self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
-        if item.made:
-            self._work_soon(lambda now: self._deliver_made(item, now))
-        self.refresh_soon(item.link)
-
-    def _on_ack(self, link: LinkLayer, ack: LinkAck, now_ns: int) -> None:
-        item = link.acknowledged(ack.comms_sequence, ack.queue_sequence)
-        if item is None:
-            return
-        if item.withdrawn is not None:
-            error, reason = item.withdrawn
-            link.remove(item, "withdraw")
-            self._to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
-        else:
-            item.claimed_by_peer = item.claimed_by_peer or ack.claimed > 0
-            if item.earliest_ns > now_ns:
-                timer = ("earliest", link.peer, item.sequence)
-                self._qnpu.set_timer(timer, item.earliest_ns, lambda now: self.refresh_soon(link))
-            self.refresh_soon(link)
-        self._pump(link)
-
-    def _on_withdraw(self, link: LinkLayer, message: LinkWithdraw, now_ns: int) -> None:
-        item = link.items.get(message.queue_sequence)
-        if item is None:
-            return
-        if item.local is not None:
-            self.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
-        else:
-            self._drop_item(item, message.error, message.reason, tell_peer=False)
-
-    def _unclaimed_item(self, link: LinkLayer, socket: int) -> Item | None:
-        for item in link.items.values():
-            if not item.is_creator and item.local is None and item.request.remote_socket == socket:
-                return item
-        return None
-
-    def _find_socket(self, peer: int, wanted: LinkRequest) -> bool:
-        """Whether a program here has the mirror image of the creator's socket open."""
-        return any(
-            process.sockets.get(wanted.remote_socket, (-1, -1, 0))[:2] == (peer, wanted.socket)
-            for process in self._qnpu.processes.values()
-        )
-
-    def _pump(self, link: LinkLayer) -> None:
-        sending = link.next_to_add()
-        if sending is not None:
-            comms, item = sending
-            self._to_peer(link, LinkAdd(EPOCH, comms, QUEUE, item.sequence, item.request))
-
-    def _to_peer(self, link: LinkLayer, message: object) -> None:
-        self._qnpu.send_peer(link.peer_actor, link.peer, message)
-
-    # --- unclaimed pairs ----------------------------------------------------------------------------------------------
-
-    def evict_unclaimed(self) -> bool:
-        """Give up the oldest unclaimed pair for a program that needs its qubit; False if there is none."""
-        oldest: tuple[int, Item] | None = None
-        for link in self.links.values():
-            for item in link.items.values():
-                if item.local is None and item.made and item.made[0].qubit is not None:
-                    candidate = (item.made[0].herald_ns, item)
-                    if oldest is None or candidate[0] < oldest[0]:
-                        oldest = candidate
-        if oldest is None:
-            return False
-        self._expire(oldest[1])
-        return True
-
-    def _expire(self, item: Item) -> None:
-        """Drop the unclaimed pairs of an item and ask the creator to make them again."""
-        first = item.made[0].index
-        for pair in item.made:
-            if pair.qubit is not None:
-                self.discard(pair.qubit)
-        item.made.clear()
-        item.next_pair = first
-        item.expiring = True
-        item.move("expire")
-        self._qnpu.trace("egp", "EGP_EXPIRE", NETWORK, (item.link.peer, item.sequence, first))
-        self._to_peer(item.link, LinkExpire(EPOCH, QUEUE, item.sequence, first))
-        self.refresh_soon(item.link)
-
-    def _on_expire(self, link: LinkLayer, message: LinkExpire, now_ns: int) -> None:
-        """The receiver lost pairs.
-
-        Make them again if our halves are untouched, else the request fails at both ends.
-        """
-        item = link.items.get(message.queue_sequence)
-        if item is None or item.local is None:
-            return
-        request = item.local
-        lost = request.pairs_bound[message.pair :]
-        process = request.process
-        again = item.request.type == EprType.K and all(
-            process.virtual.get(virtual) == qubit  # type: ignore[call-overload]
-            and self._driver.qubit_free_ns[qubit] <= herald_ns
-            for virtual, qubit, herald_ns in lost
-        )
-        if not again:
-            reason = f"{self._name(link.peer)} gave up a pair that no program there had asked for"
-            self.fail(request, LinkLayerError.EXPIRE, reason, now_ns)
-            return
-        for virtual, qubit, _ in lost:
-            del process.virtual[virtual]  # type: ignore[arg-type]
-            self.discard(qubit)
-        del request.pairs_bound[message.pair :]
-        request.delivered = min(request.delivered, message.pair)
-        item.next_pair = message.pair
-        array = process.arrays[request.results_address]
-        array[message.pair * ENTRIES_PER_PAIR :] = [None] * (len(array) - message.pair * ENTRIES_PER_PAIR)
-        self._to_peer(link, LinkExpireAck(EPOCH, QUEUE, item.sequence, message.pair, True))
-        self.refresh_soon(link)
-
-    # --- the network process ------------------------------------------------------------------------------------------
-
-    def refresh_soon(self, link: LinkLayer) -> None:
-        """What can be made on this link may have changed: look again when the network process runs."""
-        if link.peer not in self._pending_refresh:
-            self._pending_refresh[link.peer] = None
-            self._work_soon(lambda now: self._refresh(link, now))
-
-    def memory_freed(self) -> None:
-        """A qubit is free: links that starve may go on."""
-        for link in self.links.values():
-            if link.starving:
-                self.refresh_soon(link)
-
-    def id_freed(self, process: Process) -> None:
-        """A virtual id of `process` is unbound: a pair that waited for it may come."""
-        for request in process.requests:
-            item = request.item
-            if item is not None and item.state == "queued":
-                if item.made:
-                    self._work_soon(lambda now, item=item: self._deliver_made(item, now))  # type: ignore[misc]
-                self.refresh_soon(item.link)
-
-    def _work_soon(self, action: Callable[[int], None]) -> None:
-        self.work.append(action)
-        if not self.performing:
-            self._qnpu.network_ready()
-
-    def perform(self, now_ns: int) -> None:
-        """The network process has the processor: do all that waits, and what that brings."""
-        self.performing = True
-        while self.work:
-            self.work.popleft()(now_ns)
-        self.performing = False
-
-    def _refresh(self, link: LinkLayer, now_ns: int) -> None:
-        """Tell the device which pairs it may make on this link."""
-        self._pending_refresh.pop(link.peer, None)
-        ready = [item for item in link.items.values() if self._is_ready(item, now_ns)]
-        if ready and link.qubit is None:
-            link.qubit = self._memory.take(NETWORK, communication=True)
-        link.starving = bool(ready) and link.qubit is None
-        if link.starving:
-            ready = []
-            for item in list(link.items.values()):
-                if item.local is not None:
-                    self.check_hopeless(item.local, now_ns)
-        entries = tuple(self._entry(item) for item in ready)
-        if entries != link.registered:
-            link.registered = entries
-            qubit = -1 if link.qubit is None else link.qubit
-            for item in ready:
-                pid = NETWORK if item.local is None else item.local.process.pid
-                self._qnpu.trace(
-                    "qdriver", "QDEVICE_PRODUCE_ENT_CMD", pid, (link.peer, item.sequence, item.next_pair)
-                )
-            self._driver.entangle(link.peer, qubit, entries, now_ns)
-        if not entries and link.qubit is not None:
-            self.discard(link.qubit)
-            link.qubit = None
-
-    def _is_ready(self, item: Item, now_ns: int) -> bool:
-        """Whether this end can take part in making the item's next pair."""
-        if item.state != "queued" or item.expiring or item.in_flight or item.next_pair >= item.request.number:
-            return False
-        if item.earliest_ns > now_ns:
-            return False
-        if self._settings.epr_start == "both" and (item.local is None or not item.claimed_by_peer):
-            return False
-        request = item.local
-        if request is None or not request.qubit_ids:
-            return True
-        if item.made:
-            return False  # the pair before still waits for its id
-        return request.qubit_ids[item.next_pair] not in request.process.virtual
-
-    def _entry(self, item: Item) -> EntangleItem:
-        wanted = item.request
-        measures = wanted.type == EprType.M or (wanted.type == EprType.R and item.is_creator)
-        if not measures:
-            return EntangleItem(QUEUE, item.sequence, item.next_pair)
-        if item.bases is None:
-            item.bases = choose_basis(wanted, item.is_creator, self._basis_stream())
-        axes, rotations, reported = item.bases
-        if self._corrects(item) and not correctable_by_flip(axes, rotations, reported):
-            points = self._spec_links.get(item.link.peer, ())
-            if any(bell for point in points for bell in point.bell_states):
-                return EntangleItem(QUEUE, item.sequence, item.next_pair)  # keep, correct, then measure
-        return EntangleItem(QUEUE, item.sequence, item.next_pair, True, axes, rotations)
-
-    def _corrects(self, item: Item) -> bool:
-        """Whether this end turns the item's pairs into |Phi+>."""
-        side = self._settings.correcting_side
-        if side == "none":
-            return False
-        if item.request.type == EprType.R:
-            return not item.is_creator  # the creator's half is gone
-        return item.is_creator == (side == "creator")
-
-    def on_herald(self, herald: Herald) -> None:
-        """The device made a pair; the network process will take it."""
-        self._work_soon(lambda now: self._take(herald, now))
-
-    def _take(self, herald: Herald, now_ns: int) -> None:
-        link = self.links[herald.peer]
-        qubit = PhysicalQubit(herald.qubit)
-        link.registered = ()
-        link.qubit = None
-        self.refresh_soon(link)
-        item = link.items.get(herald.sequence)
-        self._qnpu.trace(
-            "qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, (herald.peer, herald.sequence, herald.pair)
-        )
-        if item is None or herald.pair != item.next_pair or item.expiring:
-            self.discard(qubit)  # it crossed a withdrawal
-            return
-        item.next_pair += 1
-        bases, item.bases = item.bases, None
-        bell = herald.bell if self._settings.correcting_side == "none" else 0
-        pair = Pair(herald.pair, qubit, bell, herald.herald_ns, herald.serial, -1, 0)
-        if herald.outcome >= 0:
-            assert bases is not None
-            axes, rotations, pair.basis = bases
-            pair.outcome = herald.outcome
-            if self._corrects(item):
-                pair.outcome, pair.basis = correct_bit(herald.bell, axes, rotations, pair.basis, pair.outcome)
-            pair.qubit = None
-            self.discard(qubit)
-            self._made(item, pair, now_ns)
-            return
-        end = now_ns
-        if self._corrects(item):
-            for gate in _CORRECTIONS.get(herald.bell, ()):
-                end = self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit), now_ns)
-        if bases is not None:  # keep-then-measure
-            self._qnpu.trace(
-                "egp", "EGP_KEEP_THEN_MEASURE", NETWORK, (herald.peer, herald.sequence, herald.pair)
-            )
-            self._measure_kept(item, pair, bases, now_ns)
-        elif end > now_ns:
-            item.in_flight = True
-            timer = ("corrected", link.peer, herald.sequence, herald.pair)
-            self._qnpu.set_timer(timer, end, lambda now: self._work_soon(lambda t: self._made(item, pair, t)))
-        else:
-            self._made(item, pair, now_ns)
-
-    def _measure_kept(
-        self, item: Item, pair: Pair, bases: tuple[int, tuple[int, int, int], int], now_ns: int
-    ) -> None:
-        axes, rotations, pair.basis = bases
-        names = (("rot_x", "rot_y", "rot_x"), ("rot_y", "rot_z", "rot_y"), ("rot_z", "rot_x", "rot_z"))[axes]
-        assert pair.qubit is not None
-        qubit = pair.qubit
-        for gate, n in zip(names, rotations, strict=True):
-            if n:
-                self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, 4), now_ns)
-        ref = self._qnpu.processor.network_measurement(qubit, now_ns)
-        item.in_flight = True
-
-        def measured(bit: int, now: int) -> None:
-            pair.outcome, pair.qubit = bit, None
-            self.discard(qubit)
-            self._made(item, pair, now)
-
-        self._measuring[ref] = measured
-
-    def on_outcome(self, ref: int, bit: int, now_ns: int) -> bool:
-        """An outcome came; True if it was the network process's."""
-        action = self._measuring.pop(ref, None)
-        if action is None:
-            return False
-        self._work_soon(lambda now: action(bit, now))
-        return True
-
-    def _made(self, item: Item, pair: Pair, now_ns: int) -> None:
-        """A pair is ready at this end: deliver it, or keep it until somebody asks."""
-        item.in_flight = False
-        if item.state != "queued":
-            if pair.qubit is not None:
-                self.discard(pair.qubit)
-            return
-        item.made.append(pair)
-        if item.local is not None:
-            self._deliver_made(item, now_ns)
-        elif pair.qubit is not None and len(item.made) == 1:
-            timer = ("unclaimed", item.link.peer, item.sequence)
-            at = now_ns + self._settings.unclaimed_timeout_ns
-            self._qnpu.set_timer(timer, at, lambda now: self._expire(item) if item.made else None)
-        self.refresh_soon(item.link)
-
-    def _deliver_made(self, item: Item, now_ns: int) -> None:
-        """Hand over the pairs of an item in order, as far as their virtual ids are free."""
-        request = item.local
-        if request is None or item.state != "queued":
-            return
-        process = request.process
-        array = process.arrays[request.results_address]
-        while item.made:
-            pair = item.made[0]
-            if pair.qubit is None:
-                entries = measure_result(
-                    item.request.type, item.request.create_id, pair.outcome, pair.basis, item.is_creator, pair.serial,
-                    request.socket, item.link.peer, now_ns - request.started_ns, pair.bell,
-                )  # fmt: skip
-                event = "EGP_ENM_OK"
-            else:
-                virtual = request.qubit_ids[pair.index]
-                if virtual in process.virtual:
-                    break
-                self._memory.bind(process, virtual, pair.qubit)
-                request.pairs_bound.append((virtual, pair.qubit, pair.herald_ns))
-                entries = keep_result(
-                    item.request.type, item.request.create_id, virtual, item.is_creator, pair.serial, request.socket,
-                    item.link.peer, now_ns - request.started_ns, pair.herald_ns, pair.bell,
-                )  # fmt: skip
-                event = "EGP_ENT_OK"
-            item.made.popleft()
-            array[pair.index * ENTRIES_PER_PAIR : (pair.index + 1) * ENTRIES_PER_PAIR] = entries
-            request.delivered += 1
-            self._qnpu.trace(
-                "egp", event, process.pid, (item.link.peer, item.sequence, pair.index, pair.serial)
-            )
-        self._qnpu.results_changed(process)
-        if request.delivered == request.number:
-            self._close(request)
-            item.link.remove(item, "finish")
-
-    # --- qubits -------------------------------------------------------------------------------------------------------
-
-    def release(self, process: Process, qubit: PhysicalQubit) -> None:
-        """`process` freed a qubit (qfree)."""
-        self.discard(qubit)
-        self.id_freed(process)
-
-    def discard(self, qubit: PhysicalQubit) -> None:
-        """Nobody has this qubit any more."""
-        self._driver.discard(qubit)
-        self._memory.free(qubit)
-        self._qnpu.memory_freed()
-
     def check_hopeless(self, request: Request, now_ns: int) -> None:
         """NORES at once for a process that waits for a request which only its own qubits block."""
         process = request.process
@@ -872,6 +404,182 @@ class NetworkStack:
     def starves(self, request: Request) -> bool:
         """Whether a request lacks nothing but a qubit at this end."""
         return request.item is not None and request.item.link.starving
+
+    # --- the peer -------------------------------------------------------------------------------------
+
+    def on_link_message(self, peer: int, message: object, now_ns: int) -> None:
+        """A message of the peer's stack; one about an item that is over is ignored."""
+        link = self.links.get(peer)
+        if link is None:
+            return
+        if isinstance(message, LinkAdd):
+            self._on_add(link, message, now_ns)
+        elif isinstance(message, LinkAck):
+            self._on_ack(link, message, now_ns)
+        elif isinstance(message, LinkReject):
+            item = link.rejected(message.comms_sequence)
+            if item is not None and item.local is not None:
+                self.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
+            self._pump(link)
+        elif isinstance(message, LinkClaim):
+            item = link.items.get(message.queue_sequence)
+            if item is not None:
+                item.claimed_by_peer = True
+                self.process.refresh_soon(link)
+        elif isinstance(message, LinkWithdraw):
+            self._on_withdraw(link, message, now_ns)
+        elif isinstance(message, LinkExpire):
+            self._on_expire(link, message, now_ns)
+        elif isinstance(message, LinkExpireAck):
+            item = link.items.get(message.queue_sequence)
+            if item is not None and message.again:
+                item.expiring = False
+                self.process.refresh_soon(link)
+
+    def _on_add(self, link: LinkLayer, add: LinkAdd, now_ns: int) -> None:
+        if self._find_socket(link.peer, add.request):
+            self._accept(link, add, now_ns)
+            return
+        grace = self._settings.accept_grace_ns
+        link.held[add.comms_sequence] = add
+        timer = ("grace", link.peer, add.comms_sequence)
+        self._qnpu.set_timer(timer, now_ns + grace, lambda now: self._grace_over(link, add))
+
+    def _grace_over(self, link: LinkLayer, add: LinkAdd) -> None:
+        if link.held.pop(add.comms_sequence, None) is None:
+            return
+        reason = (
+            f"no program on {self._qnpu.node} has EPR socket {add.request.remote_socket} open to this node"
+        )
+        self._reject(link, add, LinkLayerError.REJECTED, reason)
+
+    def _reject(self, link: LinkLayer, add: LinkAdd, error: int, reason: str) -> None:
+        self.to_peer(link, LinkReject(EPOCH, add.comms_sequence, int(error), reason))
+
+    def _accept(self, link: LinkLayer, add: LinkAdd, now_ns: int) -> None:
+        wanted = add.request
+        qubits = len(self._memory.owners)
+        if wanted.type != EprType.M and (wanted.consecutive or wanted.atomic) and wanted.number > qubits:
+            reason = f"{wanted.number} pairs together; the device of {self._qnpu.node} has {qubits} qubits"
+            self._reject(link, add, LinkLayerError.NORES, reason)
+            return
+        waiting = self._receives.get((link.peer, wanted.remote_socket))
+        request = waiting.popleft() if waiting else None
+        if request is not None:
+            fault = self._mismatch(request, wanted)
+            if fault:
+                self._reject(link, add, LinkLayerError.OTHER, fault)
+                self.fail(request, LinkLayerError.OTHER, fault, now_ns)
+                return
+        item = Item(link, wanted, is_creator=False)
+        link.accept(item, add.queue_sequence)
+        if request is not None:
+            item.local = request
+            request.item = item
+        claimed = 0 if request is None else request.number
+        self.to_peer(link, LinkAck(EPOCH, add.comms_sequence, QUEUE, item.sequence, claimed))
+        self.process.refresh_soon(link)
+
+    def _mismatch(self, request: Request, wanted: LinkRequest) -> str:
+        """Why a receive does not fit a create, empty if it does."""
+        if request.number != wanted.number:
+            return f"the creator asks for {wanted.number} pairs, the receiver for {request.number}"
+        if wanted.type != EprType.M and not request.qubit_ids:
+            return f"the creator keeps or prepares qubits, the receiver gave no {wanted.number} qubit ids"
+        return ""
+
+    def _match(self, item: Item, request: Request, now_ns: int) -> None:
+        """Our program asks for the pairs of an item that is already queued."""
+        fault = self._mismatch(request, item.request)
+        request.item = item
+        item.local = request
+        if fault:
+            self.fail(request, LinkLayerError.OTHER, fault, now_ns)
+            return
+        if self._settings.epr_start == "both":
+            self.to_peer(item.link, LinkClaim(EPOCH, QUEUE, item.sequence))
+        self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
+        if item.made:
+            self.process.work_soon(lambda now: self.process.deliver_made(item, now))
+        self.process.refresh_soon(item.link)
+
+    def _on_ack(self, link: LinkLayer, ack: LinkAck, now_ns: int) -> None:
+        item = link.acknowledged(ack.comms_sequence, ack.queue_sequence)
+        if item is None:
+            return
+        if item.withdrawn is not None:
+            error, reason = item.withdrawn
+            link.remove(item, "withdraw")
+            self.to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
+        else:
+            item.claimed_by_peer = item.claimed_by_peer or ack.claimed > 0
+            if item.earliest_ns > now_ns:
+                timer = ("earliest", link.peer, item.sequence)
+                self._qnpu.set_timer(timer, item.earliest_ns, lambda now: self.process.refresh_soon(link))
+            self.process.refresh_soon(link)
+        self._pump(link)
+
+    def _on_withdraw(self, link: LinkLayer, message: LinkWithdraw, now_ns: int) -> None:
+        item = link.items.get(message.queue_sequence)
+        if item is None:
+            return
+        if item.local is not None:
+            self.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
+        else:
+            self._drop_item(item, message.error, message.reason, tell_peer=False)
+
+    def _on_expire(self, link: LinkLayer, message: LinkExpire, now_ns: int) -> None:
+        """The receiver lost pairs.
+
+        Make them again if our halves are untouched, else the request fails at both ends.
+        """
+        item = link.items.get(message.queue_sequence)
+        if item is None or item.local is None:
+            return
+        request = item.local
+        lost = request.pairs_bound[message.pair :]
+        process = request.process
+        again = item.request.type == EprType.K and all(
+            process.virtual.get(virtual) == qubit  # type: ignore[call-overload]
+            and self._driver.qubit_free_ns[qubit] <= herald_ns
+            for virtual, qubit, herald_ns in lost
+        )
+        if not again:
+            reason = f"{self._name(link.peer)} gave up a pair that no program there had asked for"
+            self.fail(request, LinkLayerError.EXPIRE, reason, now_ns)
+            return
+        for virtual, qubit, _ in lost:
+            del process.virtual[virtual]  # type: ignore[arg-type]
+            self.process.discard(qubit)
+        del request.pairs_bound[message.pair :]
+        request.delivered = min(request.delivered, message.pair)
+        item.next_pair = message.pair
+        array = process.arrays[request.results_address]
+        array[message.pair * ENTRIES_PER_PAIR :] = [None] * (len(array) - message.pair * ENTRIES_PER_PAIR)
+        self.to_peer(link, LinkExpireAck(EPOCH, QUEUE, item.sequence, message.pair, True))
+        self.process.refresh_soon(link)
+
+    def _unclaimed_item(self, link: LinkLayer, socket: int) -> Item | None:
+        for item in link.items.values():
+            if not item.is_creator and item.local is None and item.request.remote_socket == socket:
+                return item
+        return None
+
+    def _find_socket(self, peer: int, wanted: LinkRequest) -> bool:
+        """Whether a program here has the mirror image of the creator's socket open."""
+        return any(
+            process.sockets.get(wanted.remote_socket, (-1, -1, 0))[:2] == (peer, wanted.socket)
+            for process in self._qnpu.processes.values()
+        )
+
+    def _pump(self, link: LinkLayer) -> None:
+        sending = link.next_to_add()
+        if sending is not None:
+            comms, item = sending
+            self.to_peer(link, LinkAdd(EPOCH, comms, QUEUE, item.sequence, item.request))
+
+    def to_peer(self, link: LinkLayer, message: object) -> None:
+        self._qnpu.send_peer(link.peer_actor, link.peer, message)
 
     def _name(self, node: int) -> str:
         return self._qnpu.node_name(node)

@@ -148,7 +148,7 @@ class Processor:
                     if qubit is None:
                         return self._unbound(process, ins[1])
                     del virtual[VirtualQubit(registers[ins[1]])]
-                    self.netstack.release(process, qubit)
+                    self.netstack.process.release(process, qubit)
 
                 elif kind == op.QALLOC:
                     if clock > now_ns:
@@ -264,7 +264,7 @@ class Processor:
             subroutine.executed += max(pc - stretch, 0)
             process.clock_ns = clock
 
-    # --- the longer instructions ----------------------------------------------------------------------------------
+    # --- the longer instructions ----------------------------------------------------------------------
 
     def _unbound(self, process: Process, register: int) -> str:
         """A quantum instruction on an id that no qubit is bound to: wait for an open request, else
@@ -309,7 +309,7 @@ class Processor:
         if any(request.will_bind(virtual) for request in process.requests):
             raise trap(f"virtual qubit {virtual} is reserved by an open entanglement request")
         qubit = self._memory.take(process.pid, communication=False)
-        if qubit is None and self.netstack.evict_unclaimed():
+        if qubit is None and self.netstack.process.evict_unclaimed():
             qubit = self._memory.take(process.pid, communication=False)
         if qubit is not None:
             self._memory.bind(process, virtual, qubit)

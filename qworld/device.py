@@ -28,7 +28,7 @@ class Device(ABC):
         self.qubits: list[Qubit | None] = [None] * num_qubits
         self.busy_ns = 0  # end of the last operation
 
-    # --- what a kind of hardware says ---------------------------------------------------------------------------
+    # --- what a kind of hardware says -----------------------------------------------------------------
 
     @abstractmethod
     def idle(self, qubit: int) -> IdleNoise | None:
@@ -53,7 +53,7 @@ class Device(ABC):
     def readout(self, qubit: int) -> tuple[float, float]:
         """P(read 1 | 0) and P(read 0 | 1) of `qubit`."""
 
-    # --- what the world calls -----------------------------------------------------------------------------------
+    # --- what the world calls -------------------------------------------------------------------------
 
     def reset(self) -> None:
         """As new; the engine is cleared by its owner."""

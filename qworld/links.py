@@ -100,7 +100,10 @@ KINDS: dict[str, type[PerfectLink] | type[DepolariseLink]] = {
 
 
 def attempts(u: float, success_probability: float) -> int:
-    """Number of attempts up to and including the first success, P(n) = (1-p)^(n-1) p, from a uniform draw in [0, 1)."""
+    """Number of attempts up to and including the first success, from a uniform draw in [0, 1).
+
+    Geometric: P(n) = (1-p)^(n-1) p.
+    """
     if success_probability >= 1.0:
         return 1
     return 1 + int(math.log1p(-u) / math.log1p(-success_probability))

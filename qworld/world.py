@@ -90,7 +90,7 @@ class World:
         self._dump: dict[int, list[int]] = {}
         self._waiting_dump: tuple[int, int, list[int]] | None = None
 
-    # --- actor ----------------------------------------------------------------------------------------------------
+    # --- actor ----------------------------------------------------------------------------------------
 
     def reset(self, shot: int) -> None:
         """A fresh world at t = 0."""
@@ -124,7 +124,7 @@ class World:
         """The world waits for nobody."""
         return []
 
-    # --- operations -----------------------------------------------------------------------------------------------
+    # --- operations -----------------------------------------------------------------------------------
 
     def _operate(self, node: int, src: str, message: Operate, now_ns: int) -> list[Effect]:
         device = self._devices[node]
@@ -149,7 +149,7 @@ class World:
                 effects.append(Send(src, Outcome(op.ref, int(response)), max(end - now_ns, 0)))
         return effects
 
-    # --- entanglement ---------------------------------------------------------------------------------------------
+    # --- entanglement ---------------------------------------------------------------------------------
 
     def _entangle(self, node: int, message: Entangle, now_ns: int) -> list[Effect]:
         pair = (node, message.peer) if node < message.peer else (message.peer, node)
@@ -242,7 +242,7 @@ class World:
         link.serial += 1
         return effects
 
-    # --- breakpoints ----------------------------------------------------------------------------------------------
+    # --- breakpoints ----------------------------------------------------------------------------------
 
     def _breakpoint(self, node: int, op: DeviceOp, effects: list[Effect]) -> None:
         """Gather the qubits of a breakpoint (one op each), then dump their state into the trace.

@@ -102,7 +102,8 @@ class Bench:
             self.qnpus.append(
                 Qnpu(
                     i, nodes, settings, driver,
-                    cnpu_latency_ns=cnpu_latency_ns, latencies_ns=dict.fromkeys(peers, latency_ns), streams=streams,
+                    cnpu_latency_ns=cnpu_latency_ns, latencies_ns=dict.fromkeys(peers, latency_ns),
+                    streams=streams,
                 )
             )  # fmt: skip
             channels[f"{node}/cnpu", f"{node}/qnpu"] = channels[f"{node}/qnpu", f"{node}/cnpu"] = (

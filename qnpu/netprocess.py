@@ -1,0 +1,334 @@
+"""The network process: the static kernel process that makes entanglement for all programs.
+
+It takes the processor only to issue an operation or to take an outcome. `refresh` tells the device which
+pairs it may make; a herald is taken, corrected if this end is the correcting side, and delivered to the
+virtual qubit of the program that asked, or kept until one does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from netqasm_isa.epr import EprType
+from qdriver.driver import Operation
+from qdriver.spec import PhysicalQubit
+from qnpu.linklayer import QUEUE, Item, LinkLayer, Pair
+from qnpu.memory import NETWORK
+from qnpu.process import Process
+from qnpu.requests import (
+    ENTRIES_PER_PAIR,
+    choose_basis,
+    correct_bit,
+    correctable_by_flip,
+    keep_result,
+    measure_result,
+)
+from qruntime.messages import EntangleItem, Herald, LinkExpire, OpCode
+from qruntime.rng import Stream
+
+if TYPE_CHECKING:
+    from qnpu.main import Qnpu
+    from qnpu.netstack import NetworkStack
+
+EPOCH = 0  # of the network's life; a restart counts it up
+_CORRECTIONS = {1: ("x",), 2: ("x", "z"), 3: ("z",)}  # Bell state -> gates that make it |Phi+>
+
+
+class NetworkProcess:
+    """Schedulable like a user process; its work is a queue of small actions."""
+
+    is_network = True
+    pid = NETWORK
+    priority = 0
+
+    def __init__(self, qnpu: Qnpu, stack: NetworkStack, basis_stream: Callable[[], Stream]) -> None:
+        self._qnpu = qnpu
+        self._stack = stack
+        self._settings = qnpu.settings
+        self._driver = qnpu.driver
+        self._memory = qnpu.memory
+        self._basis_stream = basis_stream
+        self._spec_links = qnpu.driver.spec.links
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing to do."""
+        self.work: deque[Callable[[int], None]] = deque()
+        self.performing = False
+        self.arrival = 0
+        self._measuring: dict[
+            int, Callable[[int, int], None]
+        ] = {}  # outcome reference -> what to do with the bit
+        self._pending_refresh: dict[int, None] = {}
+
+    def refresh_soon(self, link: LinkLayer) -> None:
+        """What can be made on this link may have changed: look again when the network process runs."""
+        if link.peer not in self._pending_refresh:
+            self._pending_refresh[link.peer] = None
+            self.work_soon(lambda now: self._refresh(link, now))
+
+    def memory_freed(self) -> None:
+        """A qubit is free: links that starve may go on."""
+        for link in self._stack.links.values():
+            if link.starving:
+                self.refresh_soon(link)
+
+    def id_freed(self, process: Process) -> None:
+        """A virtual id of `process` is unbound: a pair that waited for it may come."""
+        for request in process.requests:
+            item = request.item
+            if item is not None and item.state == "queued":
+                if item.made:
+                    self.work_soon(lambda now, item=item: self.deliver_made(item, now))  # type: ignore[misc]
+                self.refresh_soon(item.link)
+
+    def work_soon(self, action: Callable[[int], None]) -> None:
+        self.work.append(action)
+        if not self.performing:
+            self._qnpu.network_ready()
+
+    def perform(self, now_ns: int) -> None:
+        """The network process has the processor: do all that waits, and what that brings."""
+        self.performing = True
+        while self.work:
+            self.work.popleft()(now_ns)
+        self.performing = False
+
+    # --- making pairs ---------------------------------------------------------------------------------
+
+    def _refresh(self, link: LinkLayer, now_ns: int) -> None:
+        """Tell the device which pairs it may make on this link."""
+        self._pending_refresh.pop(link.peer, None)
+        ready = [item for item in link.items.values() if self._is_ready(item, now_ns)]
+        if ready and link.qubit is None:
+            link.qubit = self._memory.take(NETWORK, communication=True)
+        link.starving = bool(ready) and link.qubit is None
+        if link.starving:
+            ready = []
+            for item in list(link.items.values()):
+                if item.local is not None:
+                    self._stack.check_hopeless(item.local, now_ns)
+        entries = tuple(self._entry(item) for item in ready)
+        if entries != link.registered:
+            link.registered = entries
+            qubit = -1 if link.qubit is None else link.qubit
+            for item in ready:
+                pid = NETWORK if item.local is None else item.local.process.pid
+                self._qnpu.trace(
+                    "qdriver", "QDEVICE_PRODUCE_ENT_CMD", pid, (link.peer, item.sequence, item.next_pair)
+                )
+            self._driver.entangle(link.peer, qubit, entries, now_ns)
+        if not entries and link.qubit is not None:
+            self.discard(link.qubit)
+            link.qubit = None
+
+    def _is_ready(self, item: Item, now_ns: int) -> bool:
+        """Whether this end can take part in making the item's next pair."""
+        if item.state != "queued" or item.expiring or item.in_flight or item.next_pair >= item.request.number:
+            return False
+        if item.earliest_ns > now_ns:
+            return False
+        if self._settings.epr_start == "both" and (item.local is None or not item.claimed_by_peer):
+            return False
+        request = item.local
+        if request is None or not request.qubit_ids:
+            return True
+        if item.made:
+            return False  # the pair before still waits for its id
+        return request.qubit_ids[item.next_pair] not in request.process.virtual
+
+    def _entry(self, item: Item) -> EntangleItem:
+        wanted = item.request
+        measures = wanted.type == EprType.M or (wanted.type == EprType.R and item.is_creator)
+        if not measures:
+            return EntangleItem(QUEUE, item.sequence, item.next_pair)
+        if item.bases is None:
+            item.bases = choose_basis(wanted, item.is_creator, self._basis_stream())
+        axes, rotations, reported = item.bases
+        if self._corrects(item) and not correctable_by_flip(axes, rotations, reported):
+            points = self._spec_links.get(item.link.peer, ())
+            if any(bell for point in points for bell in point.bell_states):
+                return EntangleItem(QUEUE, item.sequence, item.next_pair)  # keep, correct, then measure
+        return EntangleItem(QUEUE, item.sequence, item.next_pair, True, axes, rotations)
+
+    def _corrects(self, item: Item) -> bool:
+        """Whether this end turns the item's pairs into |Phi+>."""
+        side = self._settings.correcting_side
+        if side == "none":
+            return False
+        if item.request.type == EprType.R:
+            return not item.is_creator  # the creator's half is gone
+        return item.is_creator == (side == "creator")
+
+    # --- taking and delivering them -------------------------------------------------------------------
+
+    def on_herald(self, herald: Herald) -> None:
+        """The device made a pair; the network process will take it."""
+        self.work_soon(lambda now: self._take(herald, now))
+
+    def _take(self, herald: Herald, now_ns: int) -> None:
+        link = self._stack.links[herald.peer]
+        qubit = PhysicalQubit(herald.qubit)
+        link.registered = ()
+        link.qubit = None
+        self.refresh_soon(link)
+        item = link.items.get(herald.sequence)
+        self._qnpu.trace(
+            "qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, (herald.peer, herald.sequence, herald.pair)
+        )
+        if item is None or herald.pair != item.next_pair or item.expiring:
+            self.discard(qubit)  # it crossed a withdrawal
+            return
+        item.next_pair += 1
+        bases, item.bases = item.bases, None
+        bell = herald.bell if self._settings.correcting_side == "none" else 0
+        pair = Pair(herald.pair, qubit, bell, herald.herald_ns, herald.serial, -1, 0)
+        if herald.outcome >= 0:
+            assert bases is not None
+            axes, rotations, pair.basis = bases
+            pair.outcome = herald.outcome
+            if self._corrects(item):
+                pair.outcome, pair.basis = correct_bit(herald.bell, axes, rotations, pair.basis, pair.outcome)
+            pair.qubit = None
+            self.discard(qubit)
+            self._made(item, pair, now_ns)
+            return
+        end = now_ns
+        if self._corrects(item):
+            for gate in _CORRECTIONS.get(herald.bell, ()):
+                end = self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit), now_ns)
+        if bases is not None:  # keep-then-measure
+            self._qnpu.trace(
+                "egp", "EGP_KEEP_THEN_MEASURE", NETWORK, (herald.peer, herald.sequence, herald.pair)
+            )
+            self._measure_kept(item, pair, bases, now_ns)
+        elif end > now_ns:
+            item.in_flight = True
+            timer = ("corrected", link.peer, herald.sequence, herald.pair)
+            self._qnpu.set_timer(timer, end, lambda now: self.work_soon(lambda t: self._made(item, pair, t)))
+        else:
+            self._made(item, pair, now_ns)
+
+    def _measure_kept(
+        self, item: Item, pair: Pair, bases: tuple[int, tuple[int, int, int], int], now_ns: int
+    ) -> None:
+        axes, rotations, pair.basis = bases
+        names = (("rot_x", "rot_y", "rot_x"), ("rot_y", "rot_z", "rot_y"), ("rot_z", "rot_x", "rot_z"))[axes]
+        assert pair.qubit is not None
+        qubit = pair.qubit
+        for gate, n in zip(names, rotations, strict=True):
+            if n:
+                self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, 4), now_ns)
+        ref = self._qnpu.processor.network_measurement(qubit, now_ns)
+        item.in_flight = True
+
+        def measured(bit: int, now: int) -> None:
+            pair.outcome, pair.qubit = bit, None
+            self.discard(qubit)
+            self._made(item, pair, now)
+
+        self._measuring[ref] = measured
+
+    def on_outcome(self, ref: int, bit: int, now_ns: int) -> bool:
+        """An outcome came; True if it was the network process's."""
+        action = self._measuring.pop(ref, None)
+        if action is None:
+            return False
+        self.work_soon(lambda now: action(bit, now))
+        return True
+
+    def _made(self, item: Item, pair: Pair, now_ns: int) -> None:
+        """A pair is ready at this end: deliver it, or keep it until somebody asks."""
+        item.in_flight = False
+        if item.state != "queued":
+            if pair.qubit is not None:
+                self.discard(pair.qubit)
+            return
+        item.made.append(pair)
+        if item.local is not None:
+            self.deliver_made(item, now_ns)
+        elif pair.qubit is not None and len(item.made) == 1:
+            timer = ("unclaimed", item.link.peer, item.sequence)
+            at = now_ns + self._settings.unclaimed_timeout_ns
+            self._qnpu.set_timer(timer, at, lambda now: self._expire(item) if item.made else None)
+        self.refresh_soon(item.link)
+
+    def deliver_made(self, item: Item, now_ns: int) -> None:
+        """Hand over the pairs of an item in order, as far as their virtual ids are free."""
+        request = item.local
+        if request is None or item.state != "queued":
+            return
+        process = request.process
+        array = process.arrays[request.results_address]
+        while item.made:
+            pair = item.made[0]
+            if pair.qubit is None:
+                entries = measure_result(
+                    item.request.type, item.request.create_id, pair.outcome, pair.basis, item.is_creator,
+                    pair.serial, request.socket, item.link.peer, now_ns - request.started_ns, pair.bell,
+                )  # fmt: skip
+                event = "EGP_ENM_OK"
+            else:
+                virtual = request.qubit_ids[pair.index]
+                if virtual in process.virtual:
+                    break
+                self._memory.bind(process, virtual, pair.qubit)
+                request.pairs_bound.append((virtual, pair.qubit, pair.herald_ns))
+                entries = keep_result(
+                    item.request.type, item.request.create_id, virtual, item.is_creator, pair.serial,
+                    request.socket,                    item.link.peer, now_ns - request.started_ns, pair.herald_ns, pair.bell,
+                )  # fmt: skip
+                event = "EGP_ENT_OK"
+            item.made.popleft()
+            array[pair.index * ENTRIES_PER_PAIR : (pair.index + 1) * ENTRIES_PER_PAIR] = entries
+            request.delivered += 1
+            self._qnpu.trace(
+                "egp", event, process.pid, (item.link.peer, item.sequence, pair.index, pair.serial)
+            )
+        self._qnpu.results_changed(process)
+        if request.delivered == request.number:
+            self._stack.close(request)
+            item.link.remove(item, "finish")
+
+    # --- giving qubits up -----------------------------------------------------------------------------
+
+    def evict_unclaimed(self) -> bool:
+        """Give up the oldest unclaimed pair for a program that needs its qubit; False if there is none."""
+        oldest: tuple[int, Item] | None = None
+        for link in self._stack.links.values():
+            for item in link.items.values():
+                if item.local is None and item.made and item.made[0].qubit is not None:
+                    candidate = (item.made[0].herald_ns, item)
+                    if oldest is None or candidate[0] < oldest[0]:
+                        oldest = candidate
+        if oldest is None:
+            return False
+        self._expire(oldest[1])
+        return True
+
+    def _expire(self, item: Item) -> None:
+        """Drop the unclaimed pairs of an item and ask the creator to make them again."""
+        first = item.made[0].index
+        for pair in item.made:
+            if pair.qubit is not None:
+                self.discard(pair.qubit)
+        item.made.clear()
+        item.next_pair = first
+        item.expiring = True
+        item.move("expire")
+        self._qnpu.trace("egp", "EGP_EXPIRE", NETWORK, (item.link.peer, item.sequence, first))
+        self._stack.to_peer(item.link, LinkExpire(EPOCH, QUEUE, item.sequence, first))
+        self.refresh_soon(item.link)
+
+    def release(self, process: Process, qubit: PhysicalQubit) -> None:
+        """`process` freed a qubit (qfree)."""
+        self.discard(qubit)
+        self.id_freed(process)
+
+    def discard(self, qubit: PhysicalQubit) -> None:
+        """Nobody has this qubit any more."""
+        self._driver.discard(qubit)
+        self._memory.free(qubit)
+        self._qnpu.memory_freed()
