@@ -21,7 +21,7 @@ from qdriver.spec import PhysicalQubit
 from qruntime.messages import EntangleItem, LinkRequest
 
 if TYPE_CHECKING:
-    from qnpu.netstack import Request
+    from qnpu.requests import Request
 
 MOVES: dict[tuple[str, str], str] = {
     ("backlog", "add"): "adding",

@@ -13,9 +13,10 @@ from typing import Any
 from qdriver.driver import QDriver
 from qnpu.code import Loader
 from qnpu.memory import MemoryManager
-from qnpu.netstack import NetworkStack, Request
+from qnpu.netstack import NetworkStack
 from qnpu.process import Process
 from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor, Trap, is_there
+from qnpu.requests import Request
 from qnpu.scheduler import Schedulable, View, policy
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS

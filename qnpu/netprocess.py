@@ -278,7 +278,7 @@ class NetworkProcess:
                 request.pairs_bound.append((virtual, pair.qubit, pair.herald_ns))
                 entries = keep_result(
                     item.request.type, item.request.create_id, virtual, item.is_creator, pair.serial,
-                    request.socket,                    item.link.peer, now_ns - request.started_ns, pair.herald_ns, pair.bell,
+                    request.socket, item.link.peer, now_ns - request.started_ns, pair.herald_ns, pair.bell,
                 )  # fmt: skip
                 event = "EGP_ENT_OK"
             item.made.popleft()

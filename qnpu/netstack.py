@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qdriver.spec import PhysicalQubit
+from qnpu.admission import check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
 from qnpu.linklayer import QUEUE, Item, LinkLayer
 from qnpu.netprocess import EPOCH, NetworkProcess
 from qnpu.process import Process
 from qnpu.processor import trap
-from qnpu.requests import ENTRIES_PER_PAIR, epr_trap, read_arguments
+from qnpu.requests import ENTRIES_PER_PAIR, Request, epr_trap, read_arguments
 from qruntime.errors import EprError, Fault
 from qruntime.limits import LINK_QUEUE, REQUESTS_OPEN
 from qruntime.messages import (
@@ -37,52 +37,6 @@ from qruntime.rng import Stream
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
-
-UNSTATED_FIDELITY = 100  # what SDKs send when a program says nothing
-
-
-class Request:
-    """One program's part in an entanglement request."""
-
-    __slots__ = (
-        "arguments",
-        "create_id",
-        "delivered",
-        "is_creator",
-        "is_open",
-        "item",
-        "number",
-        "pairs_bound",
-        "peer",
-        "process",
-        "qubit_ids",
-        "results_address",
-        "socket",
-        "started_ns",
-    )
-
-    def __init__(
-        self, process: Process, create_id: int, is_creator: bool, peer: int, socket: int, number: int,
-        qubit_ids: list[int], results_address: int, now_ns: int,
-    ) -> None:  # fmt: skip
-        self.process = process
-        self.create_id = create_id
-        self.is_creator = is_creator
-        self.peer = peer
-        self.socket = socket
-        self.number = number
-        self.qubit_ids = qubit_ids  # virtual id per pair; empty if this end measures
-        self.results_address = results_address
-        self.started_ns = now_ns
-        self.item: Item | None = None
-        self.delivered = 0
-        self.is_open = True
-        self.arguments: LinkRequest | None = None
-        self.pairs_bound: list[tuple[int, PhysicalQubit, int]] = []  # virtual id, qubit, herald time of each
-
-    def will_bind(self, virtual: int) -> bool:
-        """Whether a pair still to come goes to that virtual id."""
-        return virtual in self.qubit_ids[self.delivered :]
 
 
 class NetworkStack:
@@ -124,9 +78,9 @@ class NetworkStack:
         create_id = self._next_create_id
         wanted = read_arguments(arguments, create_id, socket, remote_socket, socket_fidelity)
         keeps = wanted.type == EprType.K
-        qubit_ids = self._qubit_ids(process, ids, wanted.number) if keeps else []
-        self._check_results(process, results, wanted.number)
-        self._check_feasible(peer, wanted)
+        qubit_ids = qubit_ids_of(process, ids, wanted.number, len(self._memory.owners)) if keeps else []
+        check_results(process, results, wanted.number)
+        check_feasible(wanted, self._spec_links.get(peer, ()), self._name(peer))
         self._next_create_id += 1
         request = self._open(
             process, True, peer, socket, wanted.number, qubit_ids, results, create_id, now_ns
@@ -152,8 +106,8 @@ class NetworkStack:
         if array is None or not array or len(array) % ENTRIES_PER_PAIR:
             raise trap(f"results array @{results} must have {ENTRIES_PER_PAIR} entries per pair")
         number = len(array) // ENTRIES_PER_PAIR
-        self._check_results(process, results, number)
-        qubit_ids = self._qubit_ids_if_any(process, ids, number)
+        check_results(process, results, number)
+        qubit_ids = qubit_ids_if_any(process, ids, number, len(self._memory.owners))
         request = self._open(process, False, peer, socket, number, qubit_ids, results, -1, now_ns)
         item = self._unclaimed_item(link, socket)
         if item is not None:
@@ -175,62 +129,6 @@ class NetworkStack:
         if found is None or found[0] != peer:
             raise epr_trap("CREATE", f"the program has no open EPR socket {socket} to {self._name(peer)}")
         return link, found[1], found[2]
-
-    def _qubit_ids(self, process: Process, address: int, number: int) -> list[int]:
-        array = process.arrays.get(address)
-        if array is None:
-            raise trap(f"there is no qubit id array @{address}")
-        if len(array) != number:
-            raise trap(f"qubit id array @{address} has {len(array)} entries for {number} pairs")
-        ids: list[int] = []
-        for index, virtual in enumerate(array):
-            if virtual is None or virtual < 0:
-                raise trap(f"qubit id array @{address}[{index}] is {virtual}; a virtual qubit id is needed")
-            ids.append(virtual)
-        if len(set(ids)) > len(self._memory.owners):
-            raise epr_trap(
-                "NORES",
-                f"{len(set(ids))} different virtual qubits; the device has {len(self._memory.owners)} qubits",
-            )
-        return ids
-
-    def _qubit_ids_if_any(self, process: Process, address: int, number: int) -> list[int]:
-        """The receiver does not know yet whether it will keep qubits: no usable array means it gave no
-        ids."""
-        array = process.arrays.get(address)
-        if array is None or len(array) != number or None in array:
-            return []
-        return self._qubit_ids(process, address, number)
-
-    @staticmethod
-    def _check_results(process: Process, address: int, number: int) -> None:
-        array = process.arrays.get(address)
-        if array is None:
-            raise trap(f"there is no results array @{address}")
-        if len(array) != number * ENTRIES_PER_PAIR:
-            raise trap(
-                f"results array @{address} has {len(array)} entries; "
-                f"{number} pairs need {number * ENTRIES_PER_PAIR}"
-            )
-        if address in process.open_arrays:
-            raise trap(f"results array @{address} is in use by another open request")
-
-    def _check_feasible(self, peer: int, wanted: LinkRequest) -> None:
-        points = self._spec_links.get(peer, ())
-        reachable = max((point.fidelity for point in points), default=0.0)
-        if wanted.min_fidelity != UNSTATED_FIDELITY and wanted.min_fidelity > 100 * reachable + 1e-9:
-            raise epr_trap(
-                "UNSUPP",
-                f"minimum fidelity {wanted.min_fidelity} % is out of reach; the link to {self._name(peer)} "
-                f"gives at most {100 * reachable:.4g} %",
-            )
-        shortest = min((point.cycle_ns for point in points), default=0.0) * wanted.number
-        if wanted.max_time_ns and wanted.max_time_ns < shortest:
-            raise epr_trap(
-                "UNSUPP",
-                f"max time {wanted.max_time_ns} ns is below {shortest:g} ns, "
-                f"the least that {wanted.number} pairs take",
-            )
 
     def _open(
         self, process: Process, is_creator: bool, peer: int, socket: int, number: int, qubit_ids: list[int],

@@ -17,7 +17,7 @@ from qruntime.errors import Fault
 
 if TYPE_CHECKING:
     from qnpu.code import Program
-    from qnpu.netstack import Request
+    from qnpu.requests import Request
 
 MOVES: dict[tuple[str, str], str] = {
     ("idle", "submit"): "ready",

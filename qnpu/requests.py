@@ -6,14 +6,19 @@ Layouts are NetQASM's (`netqasm_isa.epr`); this file is the only one that knows 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netqasm_isa.epr import ArgsIndex, Basis, BellState, EprType, RandomBasis, ReplyType, TimeUnit
+from qdriver.spec import PhysicalQubit
+from qnpu.process import Process
 from qnpu.processor import Trap, trap
 from qruntime.errors import EprError
 from qruntime.limits import PAIRS_PER_REQUEST
 from qruntime.messages import LinkRequest
 from qruntime.rng import Stream
+
+if TYPE_CHECKING:
+    from qnpu.linklayer import Item
 
 ENTRIES_PER_PAIR: Final = 10
 _ARGUMENT_LENGTHS: Final = (20, 22)
@@ -54,6 +59,50 @@ _PAULI_OF: Final = {
     (2, (24, 24, 8)): "x", (2, (24, 8, 24)): "x", (2, (0, 8, 0)): "y", (2, (0, 24, 0)): "y",
     (2, (0, 0, 0)): "z", (2, (0, 16, 0)): "z",
 }  # fmt: skip
+
+
+class Request:
+    """One program's part in an entanglement request."""
+
+    __slots__ = (
+        "arguments",
+        "create_id",
+        "delivered",
+        "is_creator",
+        "is_open",
+        "item",
+        "number",
+        "pairs_bound",
+        "peer",
+        "process",
+        "qubit_ids",
+        "results_address",
+        "socket",
+        "started_ns",
+    )
+
+    def __init__(
+        self, process: Process, create_id: int, is_creator: bool, peer: int, socket: int, number: int,
+        qubit_ids: list[int], results_address: int, now_ns: int,
+    ) -> None:  # fmt: skip
+        self.process = process
+        self.create_id = create_id
+        self.is_creator = is_creator
+        self.peer = peer
+        self.socket = socket
+        self.number = number
+        self.qubit_ids = qubit_ids  # virtual id per pair; empty if this end measures
+        self.results_address = results_address
+        self.started_ns = now_ns
+        self.item: Item | None = None
+        self.delivered = 0
+        self.is_open = True
+        self.arguments: LinkRequest | None = None
+        self.pairs_bound: list[tuple[int, PhysicalQubit, int]] = []  # virtual id, qubit, herald time of each
+
+    def will_bind(self, virtual: int) -> bool:
+        """Whether a pair still to come goes to that virtual id."""
+        return virtual in self.qubit_ids[self.delivered :]
 
 
 def epr_trap(error: str, reason: str, **data: int | str) -> Trap:

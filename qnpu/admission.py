@@ -1,0 +1,71 @@
+"""Admission: requests that can never be met are refused when a program makes them, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qdriver.spec import LinkPoint
+from qnpu.process import Process
+from qnpu.processor import trap
+from qnpu.requests import ENTRIES_PER_PAIR, epr_trap
+from qruntime.messages import LinkRequest
+
+UNSTATED_FIDELITY = 100  # what SDKs send when a program says nothing
+
+
+def qubit_ids_of(process: Process, address: int, number: int, qubits: int) -> list[int]:
+    """The virtual id of each pair, from the program's array.
+
+    `qubits` is the size of the device.
+    """
+    array = process.arrays.get(address)
+    if array is None:
+        raise trap(f"there is no qubit id array @{address}")
+    if len(array) != number:
+        raise trap(f"qubit id array @{address} has {len(array)} entries for {number} pairs")
+    ids: list[int] = []
+    for index, virtual in enumerate(array):
+        if virtual is None or virtual < 0:
+            raise trap(f"qubit id array @{address}[{index}] is {virtual}; a virtual qubit id is needed")
+        ids.append(virtual)
+    distinct = len(set(ids))
+    if distinct > qubits:
+        raise epr_trap("NORES", f"{distinct} different virtual qubits; the device has {qubits} qubits")
+    return ids
+
+
+def qubit_ids_if_any(process: Process, address: int, number: int, qubits: int) -> list[int]:
+    """The receiver does not know yet whether it will keep qubits: no usable array means it gave no ids."""
+    array = process.arrays.get(address)
+    if array is None or len(array) != number or None in array:
+        return []
+    return qubit_ids_of(process, address, number, qubits)
+
+
+def check_results(process: Process, address: int, number: int) -> None:
+    """The results array must have room for every pair, and no other request may write it."""
+    array = process.arrays.get(address)
+    if array is None:
+        raise trap(f"there is no results array @{address}")
+    needed = number * ENTRIES_PER_PAIR
+    if len(array) != needed:
+        raise trap(f"results array @{address} has {len(array)} entries; {number} pairs need {needed}")
+    if address in process.open_arrays:
+        raise trap(f"results array @{address} is in use by another open request")
+
+
+def check_feasible(wanted: LinkRequest, points: Sequence[LinkPoint], peer: str) -> None:
+    """Fidelity within reach of the link's working points, and time for the least number of attempts."""
+    reachable = max((point.fidelity for point in points), default=0.0)
+    if wanted.min_fidelity != UNSTATED_FIDELITY and wanted.min_fidelity > 100 * reachable + 1e-9:
+        raise epr_trap(
+            "UNSUPP",
+            f"minimum fidelity {wanted.min_fidelity} % is out of reach; the link to {peer} gives at most "
+            f"{100 * reachable:.4g} %",
+        )
+    shortest = min((point.cycle_ns for point in points), default=0.0) * wanted.number
+    if wanted.max_time_ns and wanted.max_time_ns < shortest:
+        raise epr_trap(
+            "UNSUPP",
+            f"max time {wanted.max_time_ns} ns is below {shortest:g} ns, the least for {wanted.number} pairs",
+        )
