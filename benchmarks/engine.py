@@ -1,8 +1,8 @@
 """What the state engine costs per step, by size of the group, and for one noisy teleportation.
 
 ``python -m benchmarks.engine`` prints a table of medians in microseconds; ``run()`` returns its rows. Each
-step is timed by itself on a freshly prepared group, so every figure includes about one reading of the clock,
-which is listed too.
+step is timed by itself on a freshly prepared group, so every figure includes about one reading of the
+clock, which is listed too.
 """
 
 from collections.abc import Callable
@@ -93,7 +93,8 @@ def _step_us(step: Callable[[Engine, list[Qubit]], None], size: int) -> float:
 
 
 def teleport(engine: Engine, u_source: float, u_sender: float) -> float:
-    """One teleportation, every operation with its noise and all waiting with decoherence; P(1) at the end."""
+    """One teleportation, every operation with its noise and all waiting with decoherence; P(1) at the
+    end."""
     source = engine.create(0, IDLE)
     engine.apply1(source, NOISE)
     engine.touch(source, 10_000)
