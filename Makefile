@@ -38,12 +38,13 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev  ## figures of the design, as tables
 	$(BIN)/python -m benchmarks.all
 
-docs: $(VENV)/.installed-dev  ## the documentation site, into docs/site
+docs: $(VENV)/.installed-dev  ## the documentation site, into build/site
 	$(BIN)/python -m qnos.schema_docs
+	$(BIN)/python docs/tools/reference_pages.py
 	$(BIN)/mkdocs build --strict
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache docs/site
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,16 +1,18 @@
 """Teleportation: Alice sends the state of a qubit to Bob with one entangled pair and two classical bits.
 
-Alice prepares |psi> = Rz(phi) Ry(theta)|0>, entangles it with her half of a pair by CNOT and H, and measures both qubits.
-Her outcomes (m1, m2) tell Bob which of the four Pauli-rotated copies of |psi> his half holds: X if m2, Z if m1 restores
-it (Bennett et al., PRL 70, 1895, 1993).
+Alice prepares |psi> = Rz(phi) Ry(theta)|0>, entangles it with her half of a pair by CNOT and H, and measures
+both qubits. Her outcomes (m1, m2) tell Bob which of the four Pauli-rotated copies of |psi> his half holds: X if
+m2, then Z if m1, restores it (Bennett et al., PRL 70, 1895, 1993).
 
-Fidelity is measured as an experiment would: Bob undoes the preparation, Ry(-theta) Rz(-phi), and measures. He reads 0
-with probability F = <psi|rho|psi>. With a Werner pair of fidelity F_pair and perfect devices, F = (2 F_pair + 1)/3 for
-every input; `expected` multiplies out the channels of gates, idle times, link and readout as well.
+Fidelity is measured as an experiment would: Bob undoes the preparation, Ry(-theta) Rz(-phi), and measures. He
+reads 0 with probability F = <psi|rho|psi>. With a Werner pair of fidelity F_pair and perfect devices,
+F = (2 F_pair + 1)/3 for every input; `expected` multiplies out the channels of gates, idle times, link and
+readout as well.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -57,10 +59,12 @@ def metrics(results: dict[str, dict[str, Any]]) -> dict[str, bool]:
 
 
 def expected(facts: Any, inputs: dict[str, dict[str, Any]]) -> dict[str, float] | None:
-    """The fidelity that the configured channels give, for generic devices and a link that heralds Werner pairs.
+    """The fidelity that the configured channels give, for generic devices and a link that heralds Werner
+    pairs.
 
-    Follows the timeline of the two programs: what idles, for how long, under which noise. None outside that domain, and
-    with jitter, which makes the timeline random.
+    Follows the timeline of the two programs: what idles, for how long, under which noise. None outside that
+    domain, where the timeline is random (jitter, shared cores, attempts that may succeed while Alice still
+    prepares on a device that decoheres), or where classical instructions cost time.
     """
     pair_fidelity = facts.werner_fidelity("alice", "bob")
     if pair_fidelity is None or facts.network.testing.jitter_ns:
@@ -70,15 +74,28 @@ def expected(facts: Any, inputs: dict[str, dict[str, Any]]) -> dict[str, float] 
         return None
     if facts.link("alice", "bob").bell_states != (0,) or facts.os.cnpu.cores is not None:
         return None
+    if facts.os.qnpu.classical_instruction_ns:
+        return None
     theta, phi = inputs["alice"]["theta"], inputs["alice"]["phi"]
-    fidelity = sum(
-        _branch(facts, devices[0], devices[1], pair_fidelity, theta, phi, m1, m2) for m1 in (0, 1) for m2 in (0, 1)
-    )
+    fidelity = 0.0
+    for m1, m2 in itertools.product((0, 1), repeat=2):
+        branch = _branch(facts, devices[0], devices[1], pair_fidelity, theta, phi, m1, m2)
+        if branch is None:
+            return None
+        fidelity += branch
     return {"fidelity": fidelity}
 
 
-def _branch(facts: Any, a: Any, b: Any, pair_fidelity: float, theta: float, phi: float, m1: int, m2: int) -> float:
-    """Probability of the outcomes (m1, m2) and of Bob reading 0 after them."""
+def _decoheres(*devices: Any) -> bool:
+    """Whether any of the devices loses its state while idle."""
+    return any(0 < t_ns < math.inf for device in devices for t_ns in (device.t1_ns, device.t2_ns))
+
+
+def _branch(
+    facts: Any, a: Any, b: Any, pair_fidelity: float, theta: float, phi: float, m1: int, m2: int
+) -> float | None:
+    """Probability of the outcomes (m1, m2) and of Bob reading 0 after them; None if there is no one
+    timeline."""
     link = facts.link("alice", "bob")
     cnpu, qnpu, latency = facts.os.cnpu, facts.os.qnpu, facts.os.latency
     peers_ns = facts.network.qnpu_latency_ns(facts.placement["alice"], facts.placement["bob"])
@@ -86,7 +103,7 @@ def _branch(facts: Any, a: Any, b: Any, pair_fidelity: float, theta: float, phi:
     gate, one, two = qnpu.gate_ns, a.single_qubit_gate_ns, a.two_qubit_gate_ns
     lab = facts.lab()
 
-    # Alice prepares; time 0 is when her subroutine starts. Gates are issued every `gate` ns and queue on the device.
+    # Alice prepares from time 0 on. Gates are issued every `gate` ns and queue on the device.
     preparation = [("y", *nd) for nd in rotations_of(theta)] + [("z", *nd) for nd in rotations_of(phi)]
     qubit = lab.qubit()
     lab.depolarise(a.init_depolarise, qubit)
@@ -97,8 +114,10 @@ def _branch(facts: Any, a: Any, b: Any, pair_fidelity: float, theta: float, phi:
         lab.rotation(axis, n * math.pi / 2**d, qubit, a)
     request = gate * (1 + len(preparation))
 
-    # Attempts begin when the peer has agreed; the qubit idles for their random number, then from the herald on.
-    attempts_ns = max(end, request + max(2 * peers_ns, qnpu.request_ns))
+    # Attempts begin when the peer has agreed; the qubit idles for their random number, then on.
+    attempts_ns = request + max(2 * peers_ns, qnpu.request_ns)
+    if attempts_ns + link.cycle_ns < end and _decoheres(a, b):
+        return None  # a herald may find the device still preparing: the timeline would depend on when
     lab.idle(qubit, attempts_ns - end, a)
     lab.idle_attempts(qubit, link.cycle_ns, link.success_probability, a)
     half_a, half_b = lab.werner_pair(pair_fidelity)
@@ -124,16 +143,13 @@ def _branch(facts: Any, a: Any, b: Any, pair_fidelity: float, theta: float, phi:
     undo = [("z", *nd) for nd in rotations_of(-phi)] + [("y", *nd) for nd in rotations_of(-theta)]
     corrections = ["x"] * m2 + ["z"] * m1
     last = 0.0
-    for place, step in enumerate([*corrections, *undo], start=1):
+    steps: list[tuple[str, int, int]] = [*((pauli, 1, 0) for pauli in corrections), *undo]
+    for place, (axis, n, d) in enumerate(steps, start=1):
         start = max(arrival + place * gate, last)
         lab.idle(half_b, start - last, b)
         last = start + b.single_qubit_gate_ns
-        if isinstance(step, str):
-            lab.gate(step, half_b, noise=b)
-        else:
-            axis, n, d = step
-            lab.rotation(axis, n * math.pi / 2**d, half_b, b)
-    measure = max(arrival + (len(corrections) + len(undo)) * gate + qnpu.measure_ns, last)
+        lab.rotation(axis, n * math.pi / 2**d, half_b, b)  # a Pauli is a turn by pi
+    measure = max(arrival + len(steps) * gate + qnpu.measure_ns, last)
     lab.idle(half_b, measure - last, b)
     lab.project(half_b, 0, b)
     probability: float = lab.probability()

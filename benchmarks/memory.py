@@ -5,9 +5,8 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-from qnos.applications import load_app
-
 from benchmarks.table import Row, show
+from cnpu.app import load_app
 from qnos.loading import load_network
 from qnos.simulate import Simulation
 

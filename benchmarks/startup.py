@@ -6,9 +6,8 @@ import statistics
 import subprocess
 import sys
 
-from qnos.applications import load_app
-
 from benchmarks.table import Row, median_s, show
+from cnpu.app import load_app
 from qnos.loading import load_network
 from qnos.simulate import Simulation
 

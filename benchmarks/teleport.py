@@ -8,9 +8,8 @@ import time
 from collections import Counter
 from types import FrameType
 
-from qnos.applications import load_app
-
 from benchmarks.table import Row, show
+from cnpu.app import load_app
 from qnos.loading import load_network
 from qnos.simulate import Simulation
 from qruntime.trace import Trace

@@ -22,8 +22,8 @@ from qruntime.messages import DeviceOp, Entangle, EntangleItem, OpCode, Operate
 class Operation(msgspec.Struct, frozen=True, gc=False):
     """One operation on physical qubits, not yet in time.
 
-    Angle n*pi/2^d; `ref` >= 0 asks for an outcome.     `gate` is the NetQASM mnemonic before translation
-    and a native gate's name after it.
+    Angle n*pi/2^d. `gate` is the NetQASM mnemonic before translation and a native gate's name after it.
+    `ref` >= 0 asks for an outcome; any other comes back only if the operation fails, and says whose it was.
     """
 
     op: int
@@ -66,23 +66,25 @@ class QDriver(ABC):
         self._messages.clear()
 
     def submit(self, operation: Operation, at_ns: int) -> int:
-        """Do `operation` as soon as the device is free, not before `at_ns`; returns when it will end."""
+        """Do `operation` as soon as the device is free, not before `at_ns`; returns when it will end.
+
+        Raises `DriverError`, having done nothing, if the hardware cannot.
+        """
         end = max(at_ns, self.free_ns)
-        for native in self.translate(operation):
-            try:
-                duration = self._durations[native.gate]
-            except KeyError:
+        natives = self.translate(operation)
+        for native in natives:  # all or nothing: a refused operation leaves no half of itself behind
+            if native.gate not in self._durations:
                 raise DriverError(
                     f"{self.spec.kind} driver translated {operation.gate} into {native.gate}, which the "
                     f"device does not have; native are {', '.join(sorted(self._durations))}"
-                ) from None
-            start = self.on_grid(end)
-            self._ops.append(
-                DeviceOp(
-                    native.op, start, native.gate, native.qubit, native.qubit2, native.n, native.d, native.ref
                 )
+        for native in natives:
+            start = self.on_grid(end)
+            ref = native.ref if native.ref >= 0 else min(operation.ref, -1)
+            self._ops.append(
+                DeviceOp(native.op, start, native.gate, native.qubit, native.qubit2, native.n, native.d, ref)
             )
-            end = start + duration
+            end = start + self._durations[native.gate]
             self.qubit_free_ns[native.qubit] = end
             if native.qubit2 >= 0:
                 self.qubit_free_ns[native.qubit2] = end
@@ -105,12 +107,16 @@ class QDriver(ABC):
                 DeviceOp(OpCode.BREAKPOINT, at, "", qubit, len(qubits) - 1 - place, action, role)
             )
 
-    def entangle(self, peer: int, qubit: int, items: Sequence[EntangleItem], at_ns: int) -> None:
-        """Be ready from `at_ns` to make the pairs `items` with `peer` on `qubit`; no items: leave that
-        state."""
+    def entangle(
+        self, peer: int, qubit: int, items: Sequence[EntangleItem], at_ns: int, heard: int
+    ) -> None:
+        """Be ready from `at_ns` to make the pairs `items` with `peer` on `qubit`; no items: leave that state.
+
+        `heard` counts the heralds of this link that were taken so far.
+        """
         self.flush()
         start = max(at_ns, self.qubit_free_ns[qubit]) if items else at_ns
-        self._messages.append(Entangle(peer, qubit, self.on_grid(start), tuple(items)))
+        self._messages.append(Entangle(peer, qubit, self.on_grid(start), heard, tuple(items)))
 
     def on_grid(self, t_ns: int) -> int:
         """The first time from `t_ns` on at which the device takes an instruction."""

@@ -51,7 +51,7 @@ def hardware(kind: str) -> Hardware:
             if not found:
                 raise ConfigError(f"unknown device kind {kind!r}; known are {', '.join(names())}", kind=kind)
             plugin = next(iter(found)).load()
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"device kind {kind!r} cannot be loaded: {error}", kind=kind) from error
     loaded: Hardware = plugin()
     return loaded

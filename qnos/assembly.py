@@ -1,13 +1,13 @@
-"""From a checked network to the actors that run it: one CNPU and one QNPU per node, and the world."""
+"""From a checked network to the actors that run it: one CNPU and one QNPU per node, the world under
+them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from cnpu.main import Cnpu
-
+from cnpu.runtime import Cnpu
 from qdriver.registry import hardware
-from qdriver.spec import LinkPoint
+from qdriver.spec import DeviceSpec, LinkPoint
 from qnos.config import LinkConfig, NetworkConfig
 from qnpu.main import Qnpu
 from qruntime.limits import GROUP_QUBITS
@@ -22,15 +22,15 @@ class Actors(NamedTuple):
 
     cnpus: list[Cnpu]
     qnpus: list[Qnpu]
-    world: World
+    worlds: list[World]
     channels: dict[tuple[str, str], int]
 
     def in_rank_order(self) -> list[Cnpu | Qnpu | World]:
-        """CNPU and QNPU node by node, the world last: the order that breaks ties of time."""
+        """CNPU and QNPU node by node, the worlds last: the order that breaks ties of time."""
         actors: list[Cnpu | Qnpu | World] = []
         for cnpu, qnpu in zip(self.cnpus, self.qnpus, strict=True):
             actors += [cnpu, qnpu]
-        return [*actors, self.world]
+        return [*actors, *self.worlds]
 
 
 def assemble(network: NetworkConfig, seed: int) -> Actors:
@@ -38,46 +38,92 @@ def assemble(network: NetworkConfig, seed: int) -> Actors:
 
     Raises `ConfigError` if a plug-in it names cannot be used.
     """
-    nodes = network.node_names
     streams = Streams(seed)
-    engine = Engine(GROUP_QUBITS)
-    cnpus, qnpus, devices = [], [], []
-    for i, node in enumerate(network.nodes):
-        peers = {j: link for j, link in _links_of(network, node.name)}
-        plugin = hardware(node.device.kind)
-        spec = plugin.spec(node.device.parameters, {j: (_working_point(link),) for j, link in peers.items()})
-        others = [name for name in nodes if name != node.name]
-        cnpus.append(
-            Cnpu(
-                node.name,
-                nodes,
-                network.os.cnpu,
-                qnpu_latency_ns=network.os.latency.cnpu_qnpu_ns,
-                cnpu_latency_ns={name: network.cnpu_latency_ns(node.name, name) for name in others},
-                linked=[nodes[j] for j in peers],
-                streams=streams,
-                max_qubits=len(spec.qubits),
-            )
-        )
-        qnpus.append(
-            Qnpu(
-                i,
-                nodes,
-                network.os.qnpu,
-                plugin.driver(spec),
-                cnpu_latency_ns=network.os.latency.cnpu_qnpu_ns,
-                latencies_ns={j: network.qnpu_latency_ns(node.name, nodes[j]) for j in peers},
-                streams=streams,
-            )
-        )
-        devices.append(device_model(node.device.kind)(node.device.parameters, engine))
-    links = {}
+    count = len(network.nodes)
+    return Actors(
+        [make_cnpu(network, i, streams) for i in range(count)],
+        [make_qnpu(network, i, streams) for i in range(count)],
+        make_worlds(network, streams),
+        channels(network),
+    )
+
+
+def make_cnpu(network: NetworkConfig, node_id: int, streams: Streams) -> Cnpu:
+    """The CNPU of one node."""
+    nodes = network.node_names
+    name = nodes[node_id]
+    return Cnpu(
+        name,
+        nodes,
+        network.os.cnpu,
+        qnpu_latency_ns=network.os.latency.cnpu_qnpu_ns,
+        cnpu_latency_ns={other: network.cnpu_latency_ns(name, other) for other in nodes if other != name},
+        linked=[nodes[j] for j, _ in _links_of(network, name)],
+        streams=streams,
+        max_qubits=len(device_spec(network, node_id).qubits),
+    )
+
+
+def make_qnpu(network: NetworkConfig, node_id: int, streams: Streams) -> Qnpu:
+    """The QNPU of one node, with its driver."""
+    nodes = network.node_names
+    name = nodes[node_id]
+    plugin = hardware(network.nodes[node_id].device.kind)
+    return Qnpu(
+        node_id,
+        nodes,
+        network.os.qnpu,
+        plugin.driver(device_spec(network, node_id)),
+        cnpu_latency_ns=network.os.latency.cnpu_qnpu_ns,
+        latencies_ns={j: network.qnpu_latency_ns(name, nodes[j]) for j, _ in _links_of(network, name)},
+        streams=streams,
+        world=world_names(network)[node_id],
+    )
+
+
+def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:
+    """One world for each set of nodes that links join: what is not linked shares no quantum state."""
+    nodes = network.node_names
+    names = world_names(network)
+    ticks = {i: device_spec(network, i).tick_ns for i in range(len(nodes))}
+    worlds = []
+    for world in dict.fromkeys(names):
+        engine = Engine(GROUP_QUBITS)
+        devices = {
+            i: device_model(node.device.kind)(node.device.parameters, engine)
+            for i, node in enumerate(network.nodes)
+            if names[i] == world
+        }
+        links = {}
+        for link in network.links:
+            a, b = sorted(nodes.index(name) for name in link.nodes)
+            if a in devices:
+                links[a, b] = link.model
+        worlds.append(World(nodes, devices, links, streams, engine, ticks, world))
+    return worlds
+
+
+def world_names(network: NetworkConfig) -> list[str]:
+    """For each node the name of its world: `world`, or `world0`, `world1`, ...
+
+    if there are several.
+    """
+    nodes = network.node_names
+    root = list(range(len(nodes)))
     for link in network.links:
-        a, b = sorted(nodes.index(name) for name in link.nodes)
-        links[a, b] = link.model
-    ticks = {i: qnpu.driver.spec.tick_ns for i, qnpu in enumerate(qnpus)}
-    world = World(nodes, devices, links, streams, engine, ticks)
-    return Actors(cnpus, qnpus, world, _channels(network))
+        a, b = (root[nodes.index(name)] for name in link.nodes)
+        root = [min(a, b) if r in (a, b) else r for r in root]
+    distinct = list(dict.fromkeys(root))
+    if len(distinct) == 1:
+        return ["world"] * len(nodes)
+    return [f"world{distinct.index(r)}" for r in root]
+
+
+def device_spec(network: NetworkConfig, node_id: int) -> DeviceSpec:
+    """The device of one node as its OS sees it."""
+    node = network.nodes[node_id]
+    points = {j: (_working_point(link),) for j, link in _links_of(network, node.name)}
+    return hardware(node.device.kind).spec(node.device.parameters, points)
 
 
 def _links_of(network: NetworkConfig, node: str) -> list[tuple[int, LinkConfig]]:
@@ -94,17 +140,19 @@ def _working_point(link: LinkConfig) -> LinkPoint:
     return LinkPoint(0, model.fidelity, model.success_probability, model.cycle_ns, model.bell_states)
 
 
-def _channels(network: NetworkConfig) -> dict[tuple[str, str], int]:
+def channels(network: NetworkConfig) -> dict[tuple[str, str], int]:
+    """The least latency of every channel between two actors, in ns."""
     nodes = network.node_names
     local = network.os.latency.cnpu_qnpu_ns
-    channels: dict[tuple[str, str], int] = {}
-    for a in nodes:
-        channels[f"{a}/cnpu", f"{a}/qnpu"] = channels[f"{a}/qnpu", f"{a}/cnpu"] = local
-        channels[f"{a}/qnpu", "world"] = channels["world", f"{a}/qnpu"] = 0
+    names = world_names(network)
+    ways: dict[tuple[str, str], int] = {}
+    for i, a in enumerate(nodes):
+        ways[f"{a}/cnpu", f"{a}/qnpu"] = ways[f"{a}/qnpu", f"{a}/cnpu"] = local
+        ways[f"{a}/qnpu", names[i]] = ways[names[i], f"{a}/qnpu"] = 0
         for b in nodes:
             if a != b:
-                channels[f"{a}/cnpu", f"{b}/cnpu"] = network.cnpu_latency_ns(a, b)
+                ways[f"{a}/cnpu", f"{b}/cnpu"] = network.cnpu_latency_ns(a, b)
     for link in network.links:
         for a, b in (link.nodes, link.nodes[::-1]):
-            channels[f"{a}/qnpu", f"{b}/qnpu"] = network.qnpu_latency_ns(a, b)
-    return channels
+            ways[f"{a}/qnpu", f"{b}/qnpu"] = network.qnpu_latency_ns(a, b)
+    return ways

@@ -74,7 +74,7 @@ class Lab:
         self.unitary(matrix, (qubit,), noise)
 
     def unitary(self, matrix: Any, qubits: Sequence[int], noise: Any = None) -> None:
-        """Any one- or two-qubit unitary, then the device's depolarising on each of its qubits."""
+        """Any one- or two-qubit unitary, then the device's depolarising on its qubits."""
         n = len(qubits)
         basis = _PAULIS if n == 1 else np.array([np.kron(p, q) for p in _PAULIS for q in _PAULIS])
         image = np.einsum("ij,ajk,lk->ail", matrix, basis, np.conj(matrix))
@@ -82,8 +82,11 @@ class Lab:
         self._apply(transfer, qubits)
         if noise is not None:
             p = noise.single_qubit_gate_depolarise if n == 1 else noise.two_qubit_gate_depolarise
-            for qubit in qubits:
-                self.depolarise(p, qubit)
+            if n == 2 and noise.two_qubit_noise == "joint":
+                self._apply(np.diag([1.0, *[1 - p] * 15]), qubits)
+            else:
+                for qubit in qubits:
+                    self.depolarise(p, qubit)
 
     def depolarise(self, p: float, qubit: int) -> None:
         """Rho -> (1-p) rho + p I/2 on that qubit."""

@@ -9,7 +9,6 @@ from qruntime.errors import ConfigError
 
 if TYPE_CHECKING:
     from cnpu.app import App
-
     from qnos.config import NetworkConfig
 
 

@@ -1,16 +1,18 @@
-"""The in-process run: an application, a network and a seed give results, shot by shot.
+"""The run of an application: a network and a seed give results, shot by shot.
 
-Every shot is a fresh network at t = 0 whose random streams are keyed by the shot's number, so shot k
-of a run can be repeated alone. `simulate` is the call; `Simulation` is for those who want to hold the network between shots.
+Every shot is a fresh network at t = 0 whose random streams are keyed by the shot's number, so shot k of a run
+can be repeated alone, and in any process. `simulate` is the call. `Simulation` is the in-process
+runner, for those who want to hold the network between shots; `processes.ProcessRunner` is the other one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING, Any
 
-from cnpu.launch import Launch
+from cnpu.launch import Ended, Launch
 from qnos.assembly import assemble
 from qnos.facts import Facts
 from qnos.placing import place
@@ -18,19 +20,20 @@ from qnos.results import Recorder, RunResult, ShotError
 from qnos.timesplit import TimeSplit
 from qruntime.actors import Emit
 from qruntime.kernel import Kernel
-from qruntime.trace import Trace
+from qruntime.trace import Record, Trace
 
 if TYPE_CHECKING:
     from cnpu.app import App
-
     from qnos.config import NetworkConfig
 
 SPLIT_SHOTS = 50  # traced for the split of simulated time when the run itself is not traced
+IN_FLIGHT = 8  # independent shots under way at once with processes
 Inputs = Mapping[str, Mapping[str, Any]]
+OnShot = Callable[[int, list[Ended], list[Record]], None]
 
 
-class Simulation:
-    """A network with an application loaded, run shot after shot on one heap."""
+class Plan:
+    """What is to run: an application placed on a network, its inputs checked, and the seed."""
 
     def __init__(
         self,
@@ -41,9 +44,46 @@ class Simulation:
         inputs: Inputs | None = None,
         placement: Mapping[str, str] | None = None,
     ) -> None:
+        self.app = app
         self.network = network
-        self.placement, roles = place(app, network, placement or {})
-        self.inputs = app.check_inputs(roles, inputs or {})
+        self.seed = seed
+        self.placement, self.mains = place(app, network, placement or {})
+        self.inputs = app.check_inputs(self.mains, inputs or {})
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles, in their order."""
+        return list(self.mains)
+
+    def launches(self, node: str) -> list[Launch]:
+        """The programs of one node."""
+        return [
+            Launch(
+                session=0,
+                app=self.app.name,
+                role=role,
+                main=main,
+                inputs=self.inputs[role],
+                placement=self.placement,
+            )
+            for role, main in self.mains.items()
+            if self.placement[role] == node
+        ]
+
+
+class Simulation:
+    """The in-process runner: a plan's network on one heap, run shot after shot."""
+
+    def __init__(
+        self,
+        app: App,
+        network: NetworkConfig,
+        *,
+        seed: int = 0,
+        inputs: Inputs | None = None,
+        placement: Mapping[str, str] | None = None,
+    ) -> None:
+        self.plan = plan = Plan(app, network, seed=seed, inputs=inputs, placement=placement)
         self.actors = assemble(network, seed)
         testing = network.testing
         self.kernel = Kernel(
@@ -53,39 +93,49 @@ class Simulation:
             jitter_seed=seed,
             rank_seed=seed if testing.permute_ranks else None,
         )
-        self._cnpus = dict(zip(network.node_names, self.actors.cnpus, strict=True))
-        for role, main in roles.items():
-            node = self.placement[role]
-            launch = Launch(
-                session=0,
-                app=app.name,
-                role=role,
-                main=main,
-                inputs=self.inputs[role],
-                placement=self.placement,
-            )
-            self._cnpus[node].launches.append(launch)
-        self.roles = list(roles)
+        for node, cnpu in zip(network.node_names, self.actors.cnpus, strict=True):
+            cnpu.launches = plan.launches(node)
 
     def shot(self, number: int, on_record: Callable[[str, Emit], None] | None = None) -> int:
         """Run one shot on a fresh network; returns when its last program ended, in ns."""
         self.kernel.on_record = on_record
         self.kernel.reset(number)
         self.kernel.run()
-        return max(end.ended_ns for cnpu in self.actors.cnpus for end in cnpu.ended.values())
+        return max(end.ended_ns for end in self.ended())
 
-    def outcome(self, shot: int) -> tuple[dict[str, dict[str, Any] | None], list[ShotError]]:
-        """What each role returned in the shot just run, and how those that failed did."""
-        values: dict[str, dict[str, Any] | None] = {}
-        errors: list[ShotError] = []
-        for role in self.roles:
-            end = self._cnpus[self.placement[role]].ended[0, role]
-            if end.error is None:
-                values[role] = end.value
+    def ended(self) -> list[Ended]:
+        """How the programs of the shot just run ended."""
+        return [end for cnpu in self.actors.cnpus for end in cnpu.ended.values()]
+
+    def run(self, first_shot: int, shots: int, tracing: bool, on_shot: OnShot) -> None:
+        """Run shots in order; `on_shot(number, ended, records)` takes each."""
+        for number in range(first_shot, first_shot + shots):
+            records: list[Record] = []
+            if tracing:
+                trace = Trace()
+                trace.begin(number)
+                self.shot(number, trace.on_record)
+                records = trace.end()
             else:
-                values[role] = None
-                errors.append(ShotError(shot, role, end.error.code, end.error.message, end.traceback))
-        return values, errors
+                self.shot(number)
+            on_shot(number, self.ended(), records)
+
+
+def outcome(
+    shot: int, roles: Iterable[str], ended: Iterable[Ended]
+) -> tuple[dict[str, Any], list[ShotError]]:
+    """What each role returned in a shot (None: it failed), and how those that failed did."""
+    by_role = {end.role: end for end in ended}
+    values: dict[str, Any] = {}
+    errors: list[ShotError] = []
+    for role in roles:
+        end = by_role[role]
+        if end.error is None:
+            values[role] = end.value
+        else:
+            values[role] = None
+            errors.append(ShotError(shot, role, end.error.code, end.error.message, end.traceback))
+    return values, errors
 
 
 def simulate(
@@ -101,47 +151,63 @@ def simulate(
     trace: bool = False,
     time_split: bool = True,
     progress: Callable[[int], None] | None = None,
+    processes: bool = False,
+    in_flight: int = IN_FLIGHT,
 ) -> RunResult:
     """Run `shots` shots from `first_shot` on.
 
     With `trace` (or a `trace_file`) every shot is traced and hashed. `time_split` measures where simulated
     time went, on all shots if they are traced, else on the first ones. `progress(n)` is called after each
-    shot; a KeyboardInterrupt ends the run with the shots finished so far.
+    shot; a KeyboardInterrupt ends the run with the shots finished so far. With `processes` every CNPU and
+    QNPU is an operating system process, and `in_flight` shots are under way at once; the results are the
+    same.
     """
-    simulation = Simulation(app, network, seed=seed, inputs=inputs, placement=placement)
-    recorder = Recorder(simulation.roles, app.metrics, first_shot)
+    if processes:
+        from qnos.processes import ProcessRunner
+
+        plan = Plan(app, network, seed=seed, inputs=inputs, placement=placement)
+        opened: AbstractContextManager[Simulation | ProcessRunner] = ProcessRunner(plan, in_flight)
+    else:
+        simulation = Simulation(app, network, seed=seed, inputs=inputs, placement=placement)
+        plan = simulation.plan
+        opened = nullcontext(simulation)
+    recorder = Recorder(plan.roles, app.metrics, first_shot)
     tracer = Trace(trace_file) if trace or trace_file is not None else None
-    split = TimeSplit(network, simulation.placement) if time_split else None
+    split = TimeSplit(network, plan.placement) if time_split else None
+
+    def on_shot(number: int, ended: list[Ended], records: list[Record]) -> None:
+        end_ns = max(end.ended_ns for end in ended)
+        if tracer is not None:
+            tracer.add(number, records)
+        if split is not None and records:
+            split.add(records, end_ns)
+        values, errors = outcome(number, plan.roles, ended)
+        recorder.add(values, end_ns, errors)
+        if progress is not None:
+            progress(recorder.shots)
+
     interrupted = False
     began = time.perf_counter()
     try:
-        for number in range(first_shot, first_shot + shots):
-            splitting = split is not None and (tracer is not None or number - first_shot < SPLIT_SHOTS)
-            if tracer is None and not splitting:
-                end_ns = simulation.shot(number)
-            else:
-                shot_trace = tracer or Trace()
-                shot_trace.begin(number)
-                end_ns = simulation.shot(number, shot_trace.on_record)
-                records = shot_trace.end()
-                if split is not None and splitting:
-                    split.add(records, end_ns)
-            values, errors = simulation.outcome(number)
-            recorder.add(values, end_ns, errors)
-            if progress is not None:
-                progress(recorder.shots)
+        with opened as runner:
+            began = time.perf_counter()
+            traced = shots if tracer is not None else min(shots, SPLIT_SHOTS) if split is not None else 0
+            if traced:
+                runner.run(first_shot, traced, True, on_shot)
+            if shots > traced:
+                runner.run(first_shot + traced, shots - traced, False, on_shot)
     except KeyboardInterrupt:
         interrupted = True
     wall_s = time.perf_counter() - began
-    expected = app.expected(Facts(network, simulation.placement), simulation.inputs) if app.expected else None
+    expected = app.expected(Facts(network, plan.placement), plan.inputs) if app.expected else None
     return RunResult(
         app=app.name,
         network=network.name,
         seed=seed,
         shots=recorder.shots,
         first_shot=first_shot,
-        inputs=simulation.inputs,
-        placement=simulation.placement,
+        inputs=plan.inputs,
+        placement=plan.placement,
         results=recorder.results,
         metrics=recorder.metrics(expected),
         shot_sim_time_ns=recorder.shot_sim_time_ns,

@@ -112,8 +112,8 @@ class LinkLayer:
     """This end of the queue of one link."""
 
     __slots__ = (
-        "_next_comms", "_next_sequence", "backlog", "held", "is_master", "items", "outstanding", "peer",
-        "peer_actor", "qubit", "registered", "starving",
+        "_next_comms", "_next_sequence", "backlog", "heard", "held", "is_master", "items",
+        "outstanding", "peer", "peer_actor", "qubit", "registered", "starving",
     )  # fmt: skip
 
     def __init__(self, node: int, peer: int, peer_actor: str) -> None:
@@ -131,7 +131,8 @@ class LinkLayer:
         self.outstanding: tuple[int, Item] | None = None
         self.held: dict[int, Any] = {}  # ADDs of the peer that wait for their socket, by comms sequence
         self.qubit: PhysicalQubit | None = None  # reserved for the next pair
-        self.registered: tuple[EntangleItem, ...] = ()  # what the device was last told
+        self.registered: tuple[EntangleItem, ...] = ()  # what the device was told
+        self.heard = 0  # heralds taken so far
         self.starving = False  # it has work but no communication qubit
 
     def next_to_add(self) -> tuple[int, Item] | None:

@@ -15,13 +15,14 @@ from qnpu.code import Loader
 from qnpu.memory import MemoryManager
 from qnpu.netstack import NetworkStack
 from qnpu.process import Process
-from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor, Trap, is_there
+from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor, Trap, failure_tag, is_there, no_qubit
 from qnpu.requests import Request
 from qnpu.scheduler import Schedulable, View, policy
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
 from qruntime.errors import Deadlock, DriverError, Fault, PredecessorAborted, QnosError, error_of
+from qruntime.limits import GROUP_QUBITS
 from qruntime.messages import Aborted, Done, Herald, Outcome, RequestFailed, Response
 from qruntime.rng import Stream, Streams
 
@@ -45,7 +46,9 @@ class Qnpu:
         cnpu_latency_ns: int,
         latencies_ns: Mapping[int, int],
         streams: Streams,
+        world: str = "world",
     ) -> None:
+        self._world = world
         self.node_id = node_id
         self.node = nodes[node_id]
         self.name = f"{self.node}/qnpu"
@@ -106,7 +109,7 @@ class Qnpu:
                 action(now_ns)
         self._schedule(now_ns)
         for message in self.driver.take():
-            effects.append(Send("world", message, 0))
+            effects.append(Send(self._world, message, 0))
         return effects
 
     def waits(self) -> list[Wait]:
@@ -135,9 +138,7 @@ class Qnpu:
         response = outcome.response
         running = self.running
         if response < Response.SUCCESS_ZERO:
-            if running is not None:
-                error = DriverError(f"the device answered {Response(response).name}", response=response)
-                self.abort(running, error, now_ns)
+            self._device_failed(outcome, now_ns)
             return
         bit = int(response == Response.SUCCESS_ONE)
         if running is not None and running.outcome_ref == outcome.ref:
@@ -149,6 +150,23 @@ class Qnpu:
             self._run(running, now_ns)
         else:
             self.network.on_outcome(outcome.ref, bit, now_ns)  # else: its subroutine was aborted
+
+    def _device_failed(self, outcome: Outcome, now_ns: int) -> None:
+        """The device could not do an operation: abort the subroutine it belongs to, else tell the
+        program."""
+        text = (
+            f"the device answered {Response(outcome.response).name} to an operation on qubits of this program"
+        )
+        if outcome.response == Response.SIMULATION_LIMIT:
+            text += f": the simulated world holds at most {GROUP_QUBITS} qubits entangled together"
+        error = DriverError(text, response=outcome.response)
+        for process in self.processes.values():
+            if process.outcome_ref == outcome.ref >= 0 or process.pid == failure_tag(outcome.ref):
+                if process.current is not None:
+                    self.abort(process, error, now_ns)
+                else:
+                    self.send_cnpu(process.owner, RequestFailed(process.pid, Fault.of(error)))
+                return
 
     # --- processes on the processor -------------------------------------------------------------------
 
@@ -209,6 +227,9 @@ class Qnpu:
             status = self.processor.run(process, now_ns)
         except Trap as caught:
             self.abort(process, caught.error, now_ns)
+            return
+        except DriverError as error:
+            self.abort(process, error, now_ns)
             return
         if status == OUTCOME:
             return
@@ -325,7 +346,9 @@ class Qnpu:
         if wait.kind == "array":
             if not is_there(process.arrays[wait.address], wait.start, wait.stop, wait.all_of):
                 return
-        elif wait.kind != "qubit" or wait.virtual not in process.virtual:
+        elif wait.kind != "qubit" or (wait.virtual not in process.virtual and any(
+            request.will_bind(wait.virtual) for request in process.requests
+        )):
             return
         process.move("wake")
         self._make_ready(process)
@@ -369,9 +392,13 @@ class Qnpu:
                 for request in process.requests
             ):
                 stuck[process.pid] = process
-        if len(stuck) < 2 or any(owner not in stuck for owner in self.memory.owners):
+        if not stuck or any(owner not in stuck for owner in self.memory.owners):
             return
         youngest = max(stuck.values(), key=lambda p: (p.started_ns, p.pid))
+        if len(stuck) == 1:
+            if youngest in self.memory.waiting:  # its last pair took the last qubit
+                self.abort(youngest, no_qubit(len(self.memory.owners)), now_ns)
+            return
         report = "; ".join(
             f"process {p.pid} ({p.app}) waits for {self._wait_text(p)}" for p in stuck.values()
         )

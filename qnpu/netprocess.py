@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from netqasm_isa.epr import EprType
+from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType
 from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
 from qnpu.linklayer import QUEUE, Item, LinkLayer, Pair
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from qnpu.netstack import NetworkStack
 
 EPOCH = 0  # of the network's life; a restart counts it up
-_CORRECTIONS = {1: ("x",), 2: ("x", "z"), 3: ("z",)}  # Bell state -> gates that make it |Phi+>
 
 
 class NetworkProcess:
@@ -102,14 +101,19 @@ class NetworkProcess:
         """Tell the device which pairs it may make on this link."""
         self._pending_refresh.pop(link.peer, None)
         ready = [item for item in link.items.values() if self._is_ready(item, now_ns)]
+        asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
-            link.qubit = self._memory.take(NETWORK, communication=True)
+            link.qubit = self._reserve(bool(asked))
         link.starving = bool(ready) and link.qubit is None
         if link.starving:
             ready = []
-            for item in list(link.items.values()):
-                if item.local is not None:
-                    self._stack.check_hopeless(item.local, now_ns)
+        elif asked and not self._memory.count_free():
+            ready = asked  # the last qubit is for a program that asked
+        for item in list(link.items.values()):
+            if item.local is not None:
+                self._stack.check_hopeless(item.local, now_ns)
+        if link.starving:
+            self._qnpu.check_memory_cycle(now_ns)
         entries = tuple(self._entry(item) for item in ready)
         if entries != link.registered:
             link.registered = entries
@@ -119,10 +123,18 @@ class NetworkProcess:
                 self._qnpu.trace(
                     "qdriver", "QDEVICE_PRODUCE_ENT_CMD", pid, (link.peer, item.sequence, item.next_pair)
                 )
-            self._driver.entangle(link.peer, qubit, entries, now_ns)
+            self._driver.entangle(link.peer, qubit, entries, now_ns, link.heard)
         if not entries and link.qubit is not None:
             self.discard(link.qubit)
             link.qubit = None
+
+    def _reserve(self, claimed: bool) -> PhysicalQubit | None:
+        """A communication qubit for attempts; a pair that no program has asked for gives way to one that a
+        program has."""
+        qubit = self._memory.take(NETWORK, communication=True)
+        if qubit is None and claimed and self.evict_unclaimed():
+            qubit = self._memory.take(NETWORK, communication=True)
+        return qubit
 
     def _is_ready(self, item: Item, now_ns: int) -> bool:
         """Whether this end can take part in making the item's next pair."""
@@ -137,6 +149,8 @@ class NetworkProcess:
             return True
         if item.made:
             return False  # the pair before still waits for its id
+        if any(entry.sequence == item.sequence for entry in item.link.registered):
+            return True  # attempts go on if the id is bound meanwhile: the pair will wait for it
         return request.qubit_ids[item.next_pair] not in request.process.virtual
 
     def _entry(self, item: Item) -> EntangleItem:
@@ -171,15 +185,18 @@ class NetworkProcess:
     def _take(self, herald: Herald, now_ns: int) -> None:
         link = self._stack.links[herald.peer]
         qubit = PhysicalQubit(herald.qubit)
+        link.heard = herald.serial + 1
         link.registered = ()
-        link.qubit = None
         self.refresh_soon(link)
         item = link.items.get(herald.sequence)
         self._qnpu.trace(
             "qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, (herald.peer, herald.sequence, herald.pair)
         )
+        if link.qubit != qubit:
+            return  # it crossed a withdrawal: the qubit was given up, and may be somebody else's by now
+        link.qubit = None
         if item is None or herald.pair != item.next_pair or item.expiring:
-            self.discard(qubit)  # it crossed a withdrawal
+            self.discard(qubit)  # it crossed a withdrawal, and the next item would have had the same qubit
             return
         item.next_pair += 1
         bases, item.bases = item.bases, None
@@ -197,8 +214,8 @@ class NetworkProcess:
             return
         end = now_ns
         if self._corrects(item):
-            for gate in _CORRECTIONS.get(herald.bell, ()):
-                end = self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit), now_ns)
+            for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
+                end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit), now_ns)
         if bases is not None:  # keep-then-measure
             self._qnpu.trace(
                 "egp", "EGP_KEEP_THEN_MEASURE", NETWORK, (herald.peer, herald.sequence, herald.pair)
@@ -242,7 +259,7 @@ class NetworkProcess:
     def _made(self, item: Item, pair: Pair, now_ns: int) -> None:
         """A pair is ready at this end: deliver it, or keep it until somebody asks."""
         item.in_flight = False
-        if item.state != "queued":
+        if item.state != "queued" or pair.index != item.next_pair - 1:  # it was withdrawn or given up meanwhile
             if pair.qubit is not None:
                 self.discard(pair.qubit)
             return
@@ -290,7 +307,11 @@ class NetworkProcess:
         self._qnpu.results_changed(process)
         if request.delivered == request.number:
             self._stack.close(request)
-            item.link.remove(item, "finish")
+            if item.claimed_by_peer or item.request.type == EprType.M:
+                item.link.remove(item, "finish")  # else its pairs may still come back
+        for other in list(process.requests):
+            self._stack.check_hopeless(other, now_ns)
+        self._qnpu.check_memory_cycle(now_ns)
 
     # --- giving qubits up -----------------------------------------------------------------------------
 
@@ -318,6 +339,7 @@ class NetworkProcess:
         item.next_pair = first
         item.expiring = True
         item.move("expire")
+        self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
         self._qnpu.trace("egp", "EGP_EXPIRE", NETWORK, (item.link.peer, item.sequence, first))
         self._stack.to_peer(item.link, LinkExpire(EPOCH, QUEUE, item.sequence, first))
         self.refresh_soon(item.link)

@@ -58,8 +58,8 @@ class NetworkStack:
             link.reset()
         self.process.reset()
         self._receives: dict[
-            tuple[int, int], deque[Request]
-        ] = {}  # (peer, own socket) -> recv_epr without an item
+            tuple[int, int, int], deque[Request]
+        ] = {}  # (peer, own socket, remote socket) -> recv_epr without an item
         self._next_create_id = 0
 
     # --- requests of our programs ---------------------------------------------------------------------
@@ -83,9 +83,8 @@ class NetworkStack:
         check_feasible(wanted, self._spec_links.get(peer, ()), self._name(peer))
         self._next_create_id += 1
         request = self._open(
-            process, True, peer, socket, wanted.number, qubit_ids, results, create_id, now_ns
+            process, True, peer, socket, remote_socket, wanted.number, qubit_ids, results, create_id, now_ns
         )
-        request.arguments = wanted
         item = Item(link, wanted, is_creator=True)
         item.local = request
         request.item = item
@@ -101,19 +100,21 @@ class NetworkStack:
 
     def receive(self, process: Process, peer: int, socket: int, ids: int, results: int, now_ns: int) -> None:
         """recv_epr: offer to take part in the peer's request on this socket."""
-        link, _, _ = self._socket(process, peer, socket)
+        link, remote_socket, _ = self._socket(process, peer, socket)
         array = process.arrays.get(results)
         if array is None or not array or len(array) % ENTRIES_PER_PAIR:
             raise trap(f"results array @{results} must have {ENTRIES_PER_PAIR} entries per pair")
         number = len(array) // ENTRIES_PER_PAIR
         check_results(process, results, number)
         qubit_ids = qubit_ids_if_any(process, ids, number, len(self._memory.owners))
-        request = self._open(process, False, peer, socket, number, qubit_ids, results, -1, now_ns)
-        item = self._unclaimed_item(link, socket)
+        request = self._open(
+            process, False, peer, socket, remote_socket, number, qubit_ids, results, -1, now_ns
+        )
+        item = self._unclaimed_item(link, socket, remote_socket)
         if item is not None:
             self._match(item, request, now_ns)
         else:
-            self._receives.setdefault((peer, socket), deque()).append(request)
+            self._receives.setdefault((peer, socket, remote_socket), deque()).append(request)
         if request.is_open:
             self._arm_timeout(request, 0)
 
@@ -131,12 +132,14 @@ class NetworkStack:
         return link, found[1], found[2]
 
     def _open(
-        self, process: Process, is_creator: bool, peer: int, socket: int, number: int, qubit_ids: list[int],
-        results: int, create_id: int, now_ns: int,
+        self, process: Process, is_creator: bool, peer: int, socket: int, remote_socket: int, number: int,
+        qubit_ids: list[int], results: int, create_id: int, now_ns: int,
     ) -> Request:  # fmt: skip
         if len(process.requests) >= REQUESTS_OPEN:
             raise epr_trap("REJECTED", f"the program has {REQUESTS_OPEN} open requests, the most allowed")
-        request = Request(process, create_id, is_creator, peer, socket, number, qubit_ids, results, now_ns)
+        request = Request(
+            process, create_id, is_creator, peer, socket, remote_socket, number, qubit_ids, results, now_ns
+        )
         process.requests.append(request)
         process.open_arrays[results] = process.open_arrays.get(results, 0) + 1
         process.failed.pop(results, None)
@@ -197,7 +200,7 @@ class NetworkStack:
         self.close(request)
         item = request.item
         if item is None:
-            waiting = self._receives.get((request.peer, request.socket))
+            waiting = self._receives.get((request.peer, request.socket, request.remote_socket))
             if waiting is not None and request in waiting:
                 waiting.remove(request)
         else:
@@ -205,6 +208,7 @@ class NetworkStack:
         arguments = item.request if item is not None else None
         if arguments is not None and (arguments.atomic or arguments.consecutive):
             self._free_delivered(request)
+            request.delivered = 0
         name = LinkLayerError(error).name
         text = f"{name}: {reason}; delivered={request.delivered}"
         data: dict[str, int | str] = {
@@ -227,6 +231,7 @@ class NetworkStack:
                 self.process.discard(pair.qubit)
         item.made.clear()
         link = item.link
+        self._qnpu.cancel_timer(("unclaimed", link.peer, item.sequence))
         if item.state == "backlog":
             link.backlog.remove(item)
             item.move("withdraw")
@@ -256,13 +261,12 @@ class NetworkStack:
         reason = f"program {process.app} on {self._qnpu.node} ended"
         for request in list(process.requests):
             self.fail(request, LinkLayerError.REJECTED, reason, now_ns, tell_program=False)
-        for socket, (peer, _, _) in process.sockets.items():
+        for socket, (peer, remote_socket, _) in process.sockets.items():
             link = self.links.get(peer)
             if link is None:
                 continue
-            for item in [i for i in link.items.values() if not i.is_creator and i.local is None]:
-                if item.request.remote_socket == socket:
-                    self._drop_item(item, LinkLayerError.REJECTED, reason, tell_peer=True)
+            while (item := self._unclaimed_item(link, socket, remote_socket)) is not None:
+                self._drop_item(item, LinkLayerError.REJECTED, reason, tell_peer=True)
 
     def sockets_opened(self, process: Process, now_ns: int) -> None:
         """New sockets: requests of peers that waited for one may go on."""
@@ -281,12 +285,11 @@ class NetworkStack:
         process = request.process
         item = request.item
         wait = process.wait
-        if item is None or item.state != "queued" or wait is None or process.state != "waiting":
+        if item is None or process.state != "waiting" or wait is None:
             return
-        waits_for_it = wait.address == request.results_address
-        if not waits_for_it:
+        if wait.address != request.results_address:
             return
-        upcoming = item.next_pair
+        upcoming = request.delivered  # pairs are handed over in order
         if request.qubit_ids and upcoming < request.number:
             virtual = request.qubit_ids[upcoming]
             if virtual in process.virtual:
@@ -320,10 +323,7 @@ class NetworkStack:
                 self.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
             self._pump(link)
         elif isinstance(message, LinkClaim):
-            item = link.items.get(message.queue_sequence)
-            if item is not None:
-                item.claimed_by_peer = True
-                self.process.refresh_soon(link)
+            self._on_claim(link, message)
         elif isinstance(message, LinkWithdraw):
             self._on_withdraw(link, message, now_ns)
         elif isinstance(message, LinkExpire):
@@ -361,7 +361,7 @@ class NetworkStack:
             reason = f"{wanted.number} pairs together; the device of {self._qnpu.node} has {qubits} qubits"
             self._reject(link, add, LinkLayerError.NORES, reason)
             return
-        waiting = self._receives.get((link.peer, wanted.remote_socket))
+        waiting = self._receives.get((link.peer, wanted.remote_socket, wanted.socket))
         request = waiting.popleft() if waiting else None
         if request is not None:
             fault = self._mismatch(request, wanted)
@@ -371,12 +371,19 @@ class NetworkStack:
                 return
         item = Item(link, wanted, is_creator=False)
         link.accept(item, add.queue_sequence)
-        if request is not None:
-            item.local = request
-            request.item = item
         claimed = 0 if request is None else request.number
         self.to_peer(link, LinkAck(EPOCH, add.comms_sequence, QUEUE, item.sequence, claimed))
+        if request is not None:
+            self._join(item, request)
         self.process.refresh_soon(link)
+
+    def _join(self, item: Item, request: Request) -> None:
+        """Our program's request is the other half of this item."""
+        item.local = request
+        request.item = item
+        if item.request.type == EprType.M and request.qubit_ids:
+            request.qubit_ids = []  # nothing will be bound: whoever waits for that must look again
+            self._qnpu.results_changed(request.process)
 
     def _mismatch(self, request: Request, wanted: LinkRequest) -> str:
         """Why a receive does not fit a create, empty if it does."""
@@ -389,13 +396,11 @@ class NetworkStack:
     def _match(self, item: Item, request: Request, now_ns: int) -> None:
         """Our program asks for the pairs of an item that is already queued."""
         fault = self._mismatch(request, item.request)
-        request.item = item
-        item.local = request
+        self._join(item, request)
         if fault:
             self.fail(request, LinkLayerError.OTHER, fault, now_ns)
             return
-        if self._settings.epr_start == "both":
-            self.to_peer(item.link, LinkClaim(EPOCH, QUEUE, item.sequence))
+        self.to_peer(item.link, LinkClaim(EPOCH, QUEUE, item.sequence))
         self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
         if item.made:
             self.process.work_soon(lambda now: self.process.deliver_made(item, now))
@@ -417,11 +422,20 @@ class NetworkStack:
             self.process.refresh_soon(link)
         self._pump(link)
 
+    def _on_claim(self, link: LinkLayer, claim: LinkClaim) -> None:
+        item = link.items.get(claim.queue_sequence)
+        if item is None:
+            return
+        item.claimed_by_peer = True
+        if item.local is not None and not item.local.is_open:
+            link.remove(item, "finish")  # it was only kept because its pairs might have come back
+        self.process.refresh_soon(link)
+
     def _on_withdraw(self, link: LinkLayer, message: LinkWithdraw, now_ns: int) -> None:
         item = link.items.get(message.queue_sequence)
         if item is None:
             return
-        if item.local is not None:
+        if item.local is not None and item.local.is_open:
             self.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
         else:
             self._drop_item(item, message.error, message.reason, tell_peer=False)
@@ -437,19 +451,30 @@ class NetworkStack:
         request = item.local
         lost = request.pairs_bound[message.pair :]
         process = request.process
-        again = item.request.type == EprType.K and all(
+        reason = f"{self._name(link.peer)} gave up a pair that no program there had asked for"
+        was_open = request.is_open
+        if not was_open and not self._reopen(request):
+            self._drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
+            return
+        in_time = now_ns < request.started_ns + self._settings.request_timeout_ns
+        again = in_time and item.request.type == EprType.K and all(
             process.virtual.get(virtual) == qubit  # type: ignore[call-overload]
             and self._driver.qubit_free_ns[qubit] <= herald_ns
             for virtual, qubit, herald_ns in lost
         )
         if not again:
-            reason = f"{self._name(link.peer)} gave up a pair that no program there had asked for"
             self.fail(request, LinkLayerError.EXPIRE, reason, now_ns)
             return
         for virtual, qubit, _ in lost:
             del process.virtual[virtual]  # type: ignore[arg-type]
             self.process.discard(qubit)
+        if not was_open:
+            self._arm_timeout(request, 0)
         del request.pairs_bound[message.pair :]
+        while item.made and item.made[-1].index >= message.pair:
+            unwanted = item.made.pop().qubit
+            if unwanted is not None:
+                self.process.discard(unwanted)
         request.delivered = min(request.delivered, message.pair)
         item.next_pair = message.pair
         array = process.arrays[request.results_address]
@@ -457,9 +482,25 @@ class NetworkStack:
         self.to_peer(link, LinkExpireAck(EPOCH, QUEUE, item.sequence, message.pair, True))
         self.process.refresh_soon(link)
 
-    def _unclaimed_item(self, link: LinkLayer, socket: int) -> Item | None:
+    def _reopen(self, request: Request) -> bool:
+        """Take a request up again whose pairs were all handed over; False if its program has gone on without it."""
+        process = request.process
+        address = request.results_address
+        array = process.arrays.get(address)
+        used_again = address in process.open_arrays or array is None or None in array
+        if process.state == "gone" or used_again or len(array or ()) != request.number * ENTRIES_PER_PAIR:
+            return False
+        request.is_open = True
+        process.requests.append(request)
+        process.open_arrays[address] = 1
+        return True
+
+    def _unclaimed_item(self, link: LinkLayer, socket: int, remote_socket: int) -> Item | None:
+        """The first item of the peer for that socket of ours that no program here has asked for."""
         for item in link.items.values():
-            if not item.is_creator and item.local is None and item.request.remote_socket == socket:
+            if item.is_creator or item.local is not None:
+                continue
+            if (item.request.remote_socket, item.request.socket) == (socket, remote_socket):
                 return item
         return None
 

@@ -46,6 +46,7 @@ class Subroutine:
         "paid",
         "pc",
         "program",
+        "returned",
         "returned_arrays",
         "returned_registers",
     )
@@ -57,6 +58,7 @@ class Subroutine:
         self.pc = 0
         self.executed = 0  # instructions before the present straight stretch, counted at branches
         self.paid = -1  # index of the instruction whose cost is already spent
+        self.returned = 0  # values in what follows, which together must fit into one message
         self.returned_registers: list[tuple[int, int]] = []
         self.returned_arrays: list[tuple[int, tuple[int | None, ...]]] = []
 

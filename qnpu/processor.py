@@ -18,10 +18,10 @@ from qdriver.driver import Operation, QDriver
 from qdriver.spec import VirtualQubit
 from qnpu.code import GATE, GATE2, MEASURE_ROTATED, UNSUPPORTED
 from qnpu.memory import MemoryManager
-from qnpu.process import Process, WaitReason
+from qnpu.process import Process, Subroutine, WaitReason
 from qnpu.settings import QnpuSettings
-from qruntime.errors import QnosError, SubroutineError, error_of
-from qruntime.limits import ARRAY_ENTRIES, ARRAY_LENGTH, ARRAYS
+from qruntime.errors import DriverError, QnosError, SubroutineError, error_of
+from qruntime.limits import ARRAY_ENTRIES, ARRAY_LENGTH, ARRAYS, MESSAGE_BYTES
 from qruntime.messages import OpCode
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ OUTCOME: Final = "outcome"  # the process keeps the processor until the device a
 
 _INT_MIN: Final = -(2**31)
 _INT_MAX: Final = 2**31 - 1
+_RETURNED: Final = MESSAGE_BYTES // 8  # values one subroutine may return: its Done must fit into one message
 _ROTATIONS: Final = (("rot_x", "rot_y", "rot_x"), ("rot_y", "rot_z", "rot_y"), ("rot_z", "rot_x", "rot_z"))
 
 
@@ -43,6 +44,13 @@ class Trap(Exception):
     def __init__(self, error: QnosError) -> None:
         super().__init__(error.message)
         self.error = error
+
+
+def no_qubit(qubits: int) -> SubroutineError:
+    """The program itself holds all `qubits` of the device, so waiting for one cannot succeed."""
+    return SubroutineError(
+        f"NO_QUBIT: the program holds all {qubits} qubits of the device", cause="NO_QUBIT"
+    )
 
 
 def trap(reason: str) -> Trap:
@@ -73,7 +81,8 @@ class Processor:
     def run(self, process: Process, now_ns: int) -> str:
         """Go on with the current subroutine.
 
-        Raises `Trap` if it must be aborted; `pc` is then at the culprit.
+        Raises `Trap`, or `DriverError` where the hardware refuses, if it must be aborted; `pc` is then at the
+        culprit.
         """
         subroutine = process.current
         assert subroutine is not None
@@ -85,6 +94,7 @@ class Processor:
         classical_ns = self._classical_ns
         preemptive = self._preemptive
         submit = self._driver.submit
+        tag = failure_tag(process.pid)
         clock = process.clock_ns if process.clock_ns > now_ns else now_ns
         try:
             while pc < length:
@@ -99,18 +109,18 @@ class Processor:
                 elif kind == GATE:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
-                        return self._unbound(process, ins[1])
+                        return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
                     if preemptive and clock > now_ns:
                         return SLEEPING
                     clock += self._gate_ns
                     process.device_end_ns = submit(
-                        Operation(OpCode.ONE_QUBIT, ins[2], qubit, -1, ins[3], ins[4]), clock
+                        Operation(OpCode.ONE_QUBIT, ins[2], qubit, -1, ins[3], ins[4], tag), clock
                     )
 
                 elif kind == op.MEAS:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
-                        return self._unbound(process, ins[1])
+                        return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
                     if subroutine.paid != pc:
                         clock += self._measure_ns
                         subroutine.paid = pc
@@ -122,6 +132,8 @@ class Processor:
                     return OUTCOME
 
                 elif kind == op.STORE:
+                    if clock > now_ns and ins[2] in process.open_arrays:
+                        return SLEEPING
                     value = registers[ins[1]]
                     if value is None:
                         raise trap(f"register {register_name(ins[1])} is undefined")
@@ -146,7 +158,7 @@ class Processor:
                         return SLEEPING
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
-                        return self._unbound(process, ins[1])
+                        return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
                     del virtual[VirtualQubit(registers[ins[1]])]
                     self.netstack.process.release(process, qubit)
 
@@ -159,26 +171,28 @@ class Processor:
                 elif kind == op.INIT:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
-                        return self._unbound(process, ins[1])
+                        return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
                     if preemptive and clock > now_ns:
                         return SLEEPING
                     clock += self._gate_ns
-                    process.device_end_ns = submit(Operation(OpCode.INIT, "init", qubit), clock)
+                    process.device_end_ns = submit(
+                        Operation(OpCode.INIT, "init", qubit, ref=tag), clock
+                    )
 
                 elif kind == GATE2:
                     first = virtual.get(registers[ins[1]])
                     if first is None:
-                        return self._unbound(process, ins[1])
+                        return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
                     second = virtual.get(registers[ins[2]])
                     if second is None:
-                        return self._unbound(process, ins[2])
+                        return SLEEPING if clock > now_ns else self._unbound(process, ins[2])
                     if first == second:
                         raise trap(f"both operands are virtual qubit {registers[ins[1]]}")
                     if preemptive and clock > now_ns:
                         return SLEEPING
                     clock += self._gate_ns
                     process.device_end_ns = submit(
-                        Operation(OpCode.TWO_QUBIT, ins[3], first, second, ins[4], ins[5]), clock
+                        Operation(OpCode.TWO_QUBIT, ins[3], first, second, ins[4], ins[5], tag), clock
                     )
 
                 elif op.JMP <= kind <= op.BGE:
@@ -204,12 +218,15 @@ class Processor:
                     value = registers[ins[1]]
                     if value is None:
                         raise trap(f"register {register_name(ins[1])} is undefined")
+                    self._count_returned(subroutine, 1)
                     subroutine.returned_registers.append((ins[1], value))
 
                 elif kind == op.RET_ARR:
                     if clock > now_ns:
                         return SLEEPING
-                    subroutine.returned_arrays.append((ins[1], tuple(self._array(process, ins[1]))))
+                    array = self._array(process, ins[1])
+                    self._count_returned(subroutine, 1 + len(array))
+                    subroutine.returned_arrays.append((ins[1], tuple(array)))
 
                 elif kind in _ARITHMETIC:
                     registers[ins[1]] = self._compute(kind, ins, registers)
@@ -222,7 +239,7 @@ class Processor:
                 elif kind == MEASURE_ROTATED:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
-                        return self._unbound(process, ins[1])
+                        return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
                     if subroutine.paid != pc:
                         clock += self._measure_ns + self._gate_ns * sum(1 for n in ins[4] if n)
                         subroutine.paid = pc
@@ -230,13 +247,15 @@ class Processor:
                         return SLEEPING
                     for gate, n in zip(_ROTATIONS[ins[3]], ins[4], strict=True):
                         if n:
-                            submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, ins[5]), now_ns)
+                            submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, ins[5], tag), now_ns)
                     self._measure(process, qubit, ins[2], now_ns)
                     subroutine.paid = -1
                     pc += 1
                     return OUTCOME
 
                 elif kind == op.UNDEF:
+                    if clock > now_ns and ins[1] in process.open_arrays:
+                        return SLEEPING
                     array = self._array(process, ins[1])
                     array[self._index(process, ins[1], array, ins[2])] = None
 
@@ -259,6 +278,10 @@ class Processor:
                 clock = max(clock, process.device_end_ns)
                 return SLEEPING
             return FINISHED
+        except (Trap, DriverError):
+            if clock > now_ns:
+                return SLEEPING  # it happens when time gets there, not before
+            raise
         finally:
             subroutine.pc = pc
             subroutine.executed += max(pc - stretch, 0)
@@ -302,7 +325,7 @@ class Processor:
         if virtual is None:
             raise trap(f"register {register_name(register)} is undefined")
         qubits = len(self._memory.owners)
-        if not 0 <= virtual < _INT_MAX:
+        if virtual < 0:
             raise trap(f"virtual qubit {virtual} is negative")
         if virtual in process.virtual:
             raise trap(f"virtual qubit {virtual} is already allocated")
@@ -315,11 +338,7 @@ class Processor:
             self._memory.bind(process, virtual, qubit)
             return True
         if self._memory.held_only_by(process.pid):
-            raise Trap(
-                SubroutineError(
-                    f"NO_QUBIT: the program holds all {qubits} qubits of the device", cause="NO_QUBIT"
-                )
-            )
+            raise Trap(no_qubit(qubits))
         process.wait = WaitReason("memory", virtual=virtual)
         return False
 
@@ -364,6 +383,12 @@ class Processor:
             return True
         process.wait = WaitReason("array", address, start, stop, all_of)
         return False
+
+    @staticmethod
+    def _count_returned(subroutine: Subroutine, values: int) -> None:
+        subroutine.returned += values
+        if subroutine.returned > _RETURNED:
+            raise trap(f"more than {_RETURNED} values returned by one subroutine")
 
     @staticmethod
     def _raise_failed(process: Process, address: int) -> None:
@@ -457,6 +482,12 @@ class Processor:
         return result
 
 
+def failure_tag(pid: int) -> int:
+    """The `ref` of an operation that asks for no outcome: it comes back if the device fails, and is its own
+    inverse."""
+    return -2 - pid
+
+
 _ARITHMETIC: Final = frozenset((op.ADD, op.SUB, op.ADDM, op.SUBM, op.MUL, op.DIV, op.REM))
 _QUANTUM: Final = frozenset((GATE, GATE2, MEASURE_ROTATED, op.MEAS, op.INIT, UNSUPPORTED))
 
@@ -465,5 +496,7 @@ def is_there(array: list[int | None], start: int, stop: int, all_of: bool) -> bo
     """Whether the awaited entries are set; an empty slice never blocks."""
     if start == stop:
         return True
+    if all_of and array[stop - 1] is None:  # pairs come in order: mostly the last one is the one missing
+        return False
     entries = array[start:stop]
     return None not in entries if all_of else any(entry is not None for entry in entries)

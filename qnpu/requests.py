@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from netqasm_isa.epr import ArgsIndex, Basis, BellState, EprType, RandomBasis, ReplyType, TimeUnit
+from netqasm_isa.epr import (
+    ARGS_LENGTHS,
+    BELL_FLIPS,
+    PAULI_ROTATIONS,
+    RESULT_LENGTH,
+    ArgsIndex,
+    Basis,
+    BellState,
+    EprType,
+    RandomBasis,
+    ReplyType,
+    TimeUnit,
+)
 from qdriver.spec import PhysicalQubit
 from qnpu.process import Process
 from qnpu.processor import Trap, trap
@@ -20,8 +32,7 @@ from qruntime.rng import Stream
 if TYPE_CHECKING:
     from qnpu.linklayer import Item
 
-ENTRIES_PER_PAIR: Final = 10
-_ARGUMENT_LENGTHS: Final = (20, 22)
+ENTRIES_PER_PAIR: Final = RESULT_LENGTH
 _UNIT_NS: Final = {
     TimeUnit.MICRO_SECONDS: 1_000,
     TimeUnit.MILLI_SECONDS: 1_000_000,
@@ -43,29 +54,19 @@ ROTATIONS: Final = {
     Basis.ZMINUSX: (0, 4, 0),
 }
 
-# What a Pauli correction does to a bit already measured: Bell state -> bases in which it flips.
-_FLIPS: Final = {
-    BellState.PHI_PLUS: (),
-    BellState.PSI_PLUS: ("y", "z", Basis.ZPLUSX, Basis.ZMINUSX),
-    BellState.PSI_MINUS: ("x", "z", Basis.ZPLUSX, Basis.ZMINUSX),
-    BellState.PHI_MINUS: ("x", "y"),
-}
 _SWAPS: Final = (BellState.PSI_PLUS, BellState.PHI_MINUS)  # these exchange Z+X with Z-X up to the sign
+_CHSH_FLIPS: Final = (BellState.PSI_PLUS, BellState.PSI_MINUS)
 _PAULI_OF: Final = {
-    (0, (0, 24, 0)): "x", (0, (0, 8, 0)): "x", (0, (8, 0, 0)): "y", (0, (24, 0, 0)): "y",
-    (0, (0, 0, 0)): "z", (0, (16, 0, 0)): "z", (0, (0, 16, 0)): "z",
-    (1, (24, 0, 0)): "x", (1, (8, 0, 0)): "x", (1, (8, 24, 24)): "y", (1, (8, 8, 24)): "y",
-    (1, (0, 0, 0)): "z", (1, (16, 0, 0)): "z",
-    (2, (24, 24, 8)): "x", (2, (24, 8, 24)): "x", (2, (0, 8, 0)): "y", (2, (0, 24, 0)): "y",
-    (2, (0, 0, 0)): "z", (2, (0, 16, 0)): "z",
-}  # fmt: skip
+    (int(axes), rotations): Basis[name[-1]]
+    for axes, by_name in PAULI_ROTATIONS.items()
+    for name, rotations in by_name.items()
+}
 
 
 class Request:
     """One program's part in an entanglement request."""
 
     __slots__ = (
-        "arguments",
         "create_id",
         "delivered",
         "is_creator",
@@ -76,20 +77,22 @@ class Request:
         "peer",
         "process",
         "qubit_ids",
+        "remote_socket",
         "results_address",
         "socket",
         "started_ns",
     )
 
     def __init__(
-        self, process: Process, create_id: int, is_creator: bool, peer: int, socket: int, number: int,
-        qubit_ids: list[int], results_address: int, now_ns: int,
+        self, process: Process, create_id: int, is_creator: bool, peer: int, socket: int, remote_socket: int,
+        number: int, qubit_ids: list[int], results_address: int, now_ns: int,
     ) -> None:  # fmt: skip
         self.process = process
         self.create_id = create_id
         self.is_creator = is_creator
         self.peer = peer
         self.socket = socket
+        self.remote_socket = remote_socket
         self.number = number
         self.qubit_ids = qubit_ids  # virtual id per pair; empty if this end measures
         self.results_address = results_address
@@ -97,7 +100,6 @@ class Request:
         self.item: Item | None = None
         self.delivered = 0
         self.is_open = True
-        self.arguments: LinkRequest | None = None
         self.pairs_bound: list[tuple[int, PhysicalQubit, int]] = []  # virtual id, qubit, herald time of each
 
     def will_bind(self, virtual: int) -> bool:
@@ -117,7 +119,7 @@ def read_arguments(
 
     Raises `Trap` naming the entry at fault.
     """
-    if len(arguments) not in _ARGUMENT_LENGTHS:
+    if len(arguments) not in ARGS_LENGTHS:
         raise trap(f"arguments array has {len(arguments)} entries; 20 or 22 are allowed")
     given = list(arguments) + [None] * (22 - len(arguments))
 
@@ -208,11 +210,13 @@ def correct_bit(
 ) -> tuple[int, int]:
     """Outcome and reported basis as if the pair had been |Phi+>, the correction being at this end."""
     state = BellState(bell)
+    if state == BellState.PHI_PLUS:
+        return outcome, reported
     if reported in (Basis.ZPLUSX, Basis.ZMINUSX):
         if state in _SWAPS:
             reported = Basis.ZPLUSX + Basis.ZMINUSX - reported
-        return outcome ^ (Basis.ZPLUSX in _FLIPS[state]), int(reported)
-    return outcome ^ (_PAULI_OF[axes, rotations] in _FLIPS[state]), reported
+        return outcome ^ (state in _CHSH_FLIPS), int(reported)
+    return outcome ^ (_PAULI_OF[axes, rotations] in BELL_FLIPS[state]), reported
 
 
 def keep_result(

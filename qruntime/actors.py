@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Base of everything actors send each other; the concrete ones are in `messages`."""
 
 

@@ -1,7 +1,7 @@
 """Every error a user can meet, and the form in which one crosses the wire.
 
 `QnosError` is the root. What went wrong travels as data (attributes), not only as text. A `Fault` is an
-error on its way between processes: a stable code, a sentence, and the data; `Fault.of` and `raise_fault`
+error on its way between processes: a stable code, a sentence, and the data; `Fault.of` and `error_of`
 convert.
 """
 
@@ -22,7 +22,7 @@ class QnosError(Exception):
 
     code = "ERROR"
 
-    def __init__(self, message: str, **data: Datum) -> None:
+    def __init__(self, message: str, /, **data: Datum) -> None:
         super().__init__(message)
         self.message = message
         self.data: dict[str, Datum] = data
@@ -113,7 +113,7 @@ class LatencyError(AssertionError):
     minimum."""
 
 
-class Fault(msgspec.Struct, frozen=True, array_like=True):
+class Fault(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """An error in transit.
 
     `code` is that of the error class.

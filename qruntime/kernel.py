@@ -34,6 +34,8 @@ from qruntime.rng import key, mix
 _OUTSIDE_RANK = -1  # inputs from outside (submit, cancel, a deadlock verdict) come before what the actors did
 _MASK = (1 << 64) - 1
 
+_Entry = tuple[int, int, int, int, "_Slot", Event]  # order (t_ns, delta, rank, n), then who gets what
+
 
 class _Slot:
     """One actor on the heap, with what the kernel keeps about it."""
@@ -54,12 +56,13 @@ class _Channel:
     """A way from one actor to another: its least latency, and what jitter needs to keep it first in, first
     out."""
 
-    __slots__ = ("dst", "jitter_key", "last_ns", "min_ns")
+    __slots__ = ("base_key", "dst", "jitter_key", "last_ns", "min_ns")
 
-    def __init__(self, dst: _Slot, min_ns: int, jitter_key: int) -> None:
+    def __init__(self, dst: _Slot, min_ns: int, base_key: int) -> None:
         self.dst = dst
         self.min_ns = min_ns
-        self.jitter_key = jitter_key
+        self.base_key = base_key
+        self.jitter_key = base_key  # of the present shot
         self.last_ns = 0
 
 
@@ -68,8 +71,12 @@ class Kernel:
 
     `channels` maps (src, dst) to the least latency in ns: a Send below it, or along no channel, is a bug of
     the actor. `jitter_ns` adds to each message of a channel with a latency a delay in [0, min(jitter_ns,
-    that latency)], a hash of (jitter_seed, src, dst, n), and keeps the channel first in, first out.
-    `rank_seed` permutes ranks; both are for tests that order nobody promised does not matter.
+    that latency)], a hash of (jitter_seed, src, dst, shot, n), and keeps the channel first in, first out.
+    An actor's rank is its position in `actors`, or with `rank_seed` the position of a hash of (rank_seed,
+    name); jitter and permuted ranks are for tests that order nobody promised does not matter.
+
+    Raises `ValueError` for two actors of one name, and for a channel of an unknown actor or with a negative
+    latency.
     """
 
     def __init__(
@@ -86,39 +93,52 @@ class Kernel:
         self.events = 0
         self._jitter_ns = jitter_ns
         self.on_record = on_record
-        order = list(range(len(actors)))
         if rank_seed is not None:
-            order.sort(key=lambda i: key(rank_seed, actors[i].name))
-        ranks = {i: rank for rank, i in enumerate(order)}
-        self._slots = [_Slot(actor, ranks[i]) for i, actor in enumerate(actors)]
+            actors = sorted(actors, key=lambda actor: key(rank_seed, actor.name))
+        self._slots = [_Slot(actor, rank) for rank, actor in enumerate(actors)]
         self._by_name = {slot.name: slot for slot in self._slots}
         if len(self._by_name) != len(self._slots):
             raise ValueError(f"actors must have different names, got {[slot.name for slot in self._slots]}")
         for (src, dst), min_ns in channels.items():
-            channel = _Channel(self._by_name[dst], min_ns, key(jitter_seed, f"{src}>{dst}"))
-            self._by_name[src].channels[dst] = channel
-        self._heap: list[tuple[int, int, int, int, _Slot, Event]] = []
+            if min_ns < 0:
+                raise ValueError(f"channel {src} to {dst} has latency {min_ns} ns; 0 or more is allowed")
+            channel = _Channel(self._slot(dst), min_ns, key(jitter_seed, f"{src}>{dst}"))
+            self._slot(src).channels[dst] = channel
+        self._heap: list[_Entry] = []
         self._outside_n = 0
+        self._first_at_now = self.events
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the actors, in rank order."""
+        return [slot.name for slot in self._slots]
 
     def reset(self, shot: int, *, start_ns: int = 0) -> None:
         """A fresh network at `start_ns`: every actor as new, nothing on the heap but the Start of each."""
         self._heap.clear()
         self.now_ns = start_ns
         self._outside_n = 0
+        self._first_at_now = self.events
         tracing = self.on_record is not None
         for slot in self._slots:
             slot.n = 0
             slot.timers.clear()
             for channel in slot.channels.values():
                 channel.last_ns = 0
+                channel.jitter_key = mix((channel.base_key + shot) & _MASK)
             slot.actor.tracing = tracing
             slot.actor.reset(shot)
         for slot in self._slots:
             self.inject(slot.name, Start(), start_ns)
 
     def inject(self, actor: str, event: Event, at_ns: int) -> None:
-        """An input from outside, admitted at `at_ns`."""
-        entry = (at_ns, 0, _OUTSIDE_RANK, self._outside_n, self._by_name[actor], event)
+        """An input from outside, admitted at `at_ns`.
+
+        Raises `ValueError` for an unknown actor and for a time that is over.
+        """
+        if at_ns < self.now_ns:
+            raise ValueError(f"input for {actor} at {at_ns} ns, but it is already {self.now_ns} ns")
+        entry = (at_ns, 0, _OUTSIDE_RANK, self._outside_n, self._slot(actor), event)
         heappush(self._heap, entry)
         self._outside_n += 1
 
@@ -127,27 +147,34 @@ class Kernel:
 
         When nothing is left and programs still wait, the youngest of them gets `Doomed`, and the run goes
         on: its handler may free the others.
+
+        Raises `LatencyError` for a Send that its channel does not allow, and `LimitError` that names the
+        actor when events go on without time passing.
         """
         while True:
             self._drain(until_ns)
             if self._heap:
-                self.now_ns = max(self.now_ns, until_ns or 0)
+                self._pass_to(until_ns or 0)
                 return
-            waits = [wait for slot in self._slots for wait in slot.actor.waits()]
-            victims = [wait for wait in waits if wait.pid >= 0 and wait.kind in ("message", "subroutine")]
-            if not victims:
+            if not self.doom(self.waits()):
                 return
-            victim = max(victims, key=lambda w: (w.started_ns, self._by_name[w.actor].rank, w.pid))
-            report = "; ".join(f"{w.actor} program {w.pid} waits for {w.what}" for w in waits)
-            self.inject(victim.actor, Doomed(victim.pid, report), self.now_ns)
+
+    def doom(self, waits: Sequence[Wait]) -> bool:
+        """Nothing is left to happen: tell the youngest of the programs that wait; False if none does."""
+        victims = [wait for wait in waits if wait.pid >= 0 and wait.kind in ("message", "subroutine")]
+        if not victims:
+            return False
+        victim = max(victims, key=lambda w: (w.started_ns, self._by_name[w.actor].rank, w.pid))
+        self._check_time_passes(self._by_name[victim.actor])
+        report = "; ".join(f"{w.actor} program {w.pid} waits for {w.what}" for w in waits)
+        self.inject(victim.actor, Doomed(victim.pid, report), self.now_ns)
+        return True
 
     def _drain(self, until_ns: int | None) -> None:
         heap = self._heap
-        jitter_ns = self._jitter_ns
-        on_record = self.on_record
-        count = 0
+        apply = self._apply
         while heap:
-            if until_ns is not None and heap[0][0] > until_ns:
+            if until_ns is not None and heap[0][0] > until_ns and not _is_stale(heap[0]):
                 break
             now, delta, _, n, slot, event = heappop(heap)
             if event.__class__ is Expiry:
@@ -155,75 +182,91 @@ class Kernel:
                 if slot.timers.get(timer) != n:
                     continue  # cancelled or replaced
                 del slot.timers[timer]
+            if now != self.now_ns:
+                self.now_ns = now
+                self._first_at_now = self.events
+            self.events += 1
+            effects = slot.handle(event, now)
+            if effects:
+                apply(slot, effects, now, delta)
+
+    def _apply(self, slot: _Slot, effects: Sequence[Effect], now: int, delta: int) -> None:
+        """Make what an actor wants happen: put its messages and timers on the heap, hand on its records."""
+        effect: Any
+        for effect in effects:
+            kind = effect.__class__
+            if kind is Send:
+                try:
+                    channel = slot.channels[effect.dst]
+                except KeyError:
+                    raise LatencyError(f"{slot.name} sends to {effect.dst} without a channel") from None
+                delay = effect.delay_ns
+                if delay < channel.min_ns:
+                    raise LatencyError(
+                        f"{slot.name} sends to {channel.dst.name} with {delay} ns, "
+                        f"below the declared {channel.min_ns} ns"
+                    )
+                n = slot.n
+                slot.n = n + 1
+                if self._jitter_ns and channel.min_ns:
+                    most = min(self._jitter_ns, channel.min_ns)
+                    delay += mix((channel.jitter_key + n) & _MASK) % (most + 1)
+                    delay = max(delay, channel.last_ns - now)
+                    channel.last_ns = now + delay
+                arrival = Arrival(slot.name, effect.message)
+                if delay:
+                    heappush(self._heap, (now + delay, 0, slot.rank, n, channel.dst, arrival))
+                else:
+                    self._check_time_passes(slot)
+                    heappush(self._heap, (now, delta + 1, slot.rank, n, channel.dst, arrival))
+            elif kind is SetTimer:
+                at = effect.at_ns
+                timer = effect.timer
+                if at < now:
+                    raise AssertionError(f"{slot.name} sets timer {timer!r} at {at} ns, now is {now} ns")
+                n = slot.n
+                slot.n = n + 1
+                slot.timers[timer] = n
+                if at == now:
+                    self._check_time_passes(slot)
+                heappush(self._heap, (at, 0 if at > now else delta + 1, slot.rank, n, slot, Expiry(timer)))
+            elif kind is CancelTimer:
+                slot.timers.pop(effect.timer, None)
+            elif kind is not Emit:
+                raise AssertionError(f"{slot.name} returned {effect!r}, which is no effect")
+            elif self.on_record is not None:
+                self.on_record(slot.name, effect)
+
+    def _pass_to(self, now: int) -> None:
+        """It is at least `now`."""
+        if now > self.now_ns:
             self.now_ns = now
-            count += 1
-            effect: Any
-            for effect in slot.handle(event, now):
-                kind = effect.__class__
-                if kind is Send:
-                    try:
-                        channel = slot.channels[effect.dst]
-                    except KeyError:
-                        raise LatencyError(f"{slot.name} sends to {effect.dst} without a channel") from None
-                    delay = effect.delay_ns
-                    if delay < channel.min_ns:
-                        raise LatencyError(
-                            f"{slot.name} sends to {channel.dst.name} with {delay} ns, "
-                            f"below the declared {channel.min_ns} ns"
-                        )
-                    m = slot.n
-                    slot.n = m + 1
-                    if jitter_ns and channel.min_ns:
-                        delay += mix((channel.jitter_key + m) & _MASK) % (min(jitter_ns, channel.min_ns) + 1)
-                        delay = max(delay, channel.last_ns - now)
-                        channel.last_ns = now + delay
-                    if delay:
-                        entry = (
-                            now + delay,
-                            0,
-                            slot.rank,
-                            m,
-                            channel.dst,
-                            Arrival(slot.name, effect.message),
-                        )
-                    else:
-                        entry = (
-                            now,
-                            delta + 1,
-                            slot.rank,
-                            m,
-                            channel.dst,
-                            Arrival(slot.name, effect.message),
-                        )
-                        if delta > EVENTS_PER_NANOSECOND:
-                            raise _endless(slot.name, now)
-                    heappush(heap, entry)
-                elif kind is SetTimer:
-                    at = effect.at_ns
-                    timer = effect.timer
-                    if at < now:
-                        raise AssertionError(f"{slot.name} sets timer {timer!r} at {at} ns, now is {now} ns")
-                    m = slot.n
-                    slot.n = m + 1
-                    slot.timers[timer] = m
-                    if delta > EVENTS_PER_NANOSECOND:
-                        raise _endless(slot.name, now)
-                    heappush(heap, (at, 0 if at > now else delta + 1, slot.rank, m, slot, Expiry(timer)))
-                elif kind is CancelTimer:
-                    slot.timers.pop(effect.timer, None)
-                elif on_record is not None:
-                    assert kind is Emit
-                    on_record(slot.name, effect)
-        self.events += count
+            self._first_at_now = self.events
+
+    def _check_time_passes(self, slot: _Slot) -> None:
+        if self.events - self._first_at_now > EVENTS_PER_NANOSECOND:
+            raise _endless(slot.name, self.now_ns)
+
+    def _slot(self, actor: str) -> _Slot:
+        slot = self._by_name.get(actor)
+        if slot is None:
+            raise ValueError(f"no actor {actor}; there are {', '.join(self._by_name)}")
+        return slot
 
     def waits(self) -> list[Wait]:
         """Every wait of every actor, as the deadlock report would list them."""
         return [wait for slot in self._slots for wait in slot.actor.waits()]
 
 
+def _is_stale(entry: _Entry) -> bool:
+    """Whether this is a timer that was cancelled or replaced: nothing is left to happen because of it."""
+    event = entry[5]
+    return event.__class__ is Expiry and entry[4].timers.get(event.timer) != entry[3]
+
+
 def _endless(actor: str, now_ns: int) -> LimitError:
     return LimitError(
-        f"{actor} caused {EVENTS_PER_NANOSECOND} effects in a row within simulated nanosecond {now_ns}: "
+        f"{actor} goes on after {EVENTS_PER_NANOSECOND} events within simulated nanosecond {now_ns}: "
         "an endless exchange without delay",
         actor=actor,
     )

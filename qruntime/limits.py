@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-MESSAGE_BYTES: Final = 1 << 20  # one message on the wire, and one value a program sends
-VALUE_DEPTH: Final = 32  # nesting of a value that a program sends or returns
+MESSAGE_BYTES: Final = 1 << 20  # one message on the wire
+VALUE_BYTES: Final = (
+    MESSAGE_BYTES - 4096
+)  # one value a program sends, gets or returns; room for what names it
+VALUE_DEPTH: Final = 32  # containers in containers of such a value
 
 SUBROUTINE_INSTRUCTIONS: Final = 1 << 16
 SUBROUTINES_QUEUED: Final = 1024  # per process
@@ -27,7 +30,5 @@ LINK_QUEUE: Final = 256  # items of one link's distributed queue
 PROGRAM_TASKS: Final = 1024  # concurrent tasks of one program
 SOCKET_BACKLOG: Final = 1 << 16  # unread messages of one classical socket
 
-EVENTS_PER_NANOSECOND: Final = (
-    1_000_000  # chain of effects without time passing, then the run is taken for endless
-)
+EVENTS_PER_NANOSECOND: Final = 1_000_000  # events without time passing, then the run is taken for endless
 GROUP_QUBITS: Final = 10  # entangled together in the exact engine

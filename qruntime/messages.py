@@ -130,7 +130,7 @@ class Memory(Message, frozen=True, tag=14):
     arrays: tuple[tuple[int, tuple[int | None, ...] | None], ...]
 
 
-class ProcessStatus(msgspec.Struct, frozen=True, array_like=True):
+class ProcessStatus(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One row of the process table."""
 
     pid: int
@@ -152,12 +152,12 @@ class StatusReport(Message, frozen=True, tag=15):
 # --- QNPU <-> QNPU: the link layer ----------------------------------------------------------------
 
 
-class LinkRequest(msgspec.Struct, frozen=True, array_like=True):
+class LinkRequest(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What the creator asks for.
 
-    Rotations are n of n pi/16 about `axes` (XYX 0, YZY 1, ZXZ 2).     `type` K 0, M 1, R 2. `socket` is the
-    creator's socket id, `remote_socket` that of the peer. Random basis sets as in     the arguments array;
-    probabilities are weights of the set's bases in 255ths, empty for uniform.
+    `type` is K 0, M 1, R 2. `socket` is the creator's socket id, `remote_socket` that of the peer.
+    Rotations are n of n pi/16 about `axes` (XYX 0, YZY 1, ZXZ 2). Random basis sets are numbered as in the
+    arguments array; probabilities are weights of the set's bases in 255ths, empty for uniform.
     """
 
     create_id: int
@@ -292,11 +292,11 @@ class OpCode(IntEnum):
     BREAKPOINT = 65
 
 
-class DeviceOp(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class DeviceOp(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """One physical instruction.
 
-    It begins at `start_ns`, never before what the device began earlier.     `gate` is a native gate name.
-    Angle n*pi/2^d. `qubit` and `qubit2` are physical, -1 if unused. `ref` >= 0 asks for an     `Outcome`.
+    It begins at `start_ns`, never before what the device began earlier. `gate` is a native gate name, its
+    angle n*pi/2^d. `qubit` and `qubit2` are physical, -1 if unused. `ref` >= 0 asks for an `Outcome`.
     """
 
     op: int
@@ -315,7 +315,7 @@ class Operate(Message, frozen=True, tag=40):
     ops: tuple[DeviceOp, ...]
 
 
-class EntangleItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class EntangleItem(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """One pair the sender is ready to make: absolute id (queue, sequence), pair index, and how to end it.
 
     `measure` False: keep the qubit. True: rotate (axes, three n of n pi/16) and measure at once.
@@ -333,12 +333,14 @@ class Entangle(Message, frozen=True, tag=41):
     """The sender's device is from `start_ns` in the entangling state for the link to `peer`, with `qubit`.
 
     It replaces what was said for this link before; no items means it leaves that state. Attempts run while
-    both devices hold a common item; the lowest common one is served.
+    both devices hold a common item; the lowest common one is served. `heard` counts the pairs of this link
+    that the sender knows of: what it said without knowing of the last one is void.
     """
 
     peer: int
     qubit: int
     start_ns: int
+    heard: int
     items: tuple[EntangleItem, ...]
 
 
@@ -354,6 +356,7 @@ class Response(IntEnum):
     INVALID_QUBIT = 3
     ENTANGLEMENT_FAILURE = 4
     ENTANGLEMENT_SYNC_FAILURE = 5
+    SIMULATION_LIMIT = 7  # ours: more qubits entangled together than the world can hold
     SUCCESS_ZERO = 8
     SUCCESS_PHI_MINUS = 9
     SUCCESS_PSI_PLUS = 10

@@ -27,7 +27,7 @@ def mix(x: int) -> int:
 @lru_cache(maxsize=4096)
 def key(seed: int, name: str) -> int:
     """64-bit key of a purpose under a root seed (any Python int)."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(f"{seed:d}/{name}".encode(), digest_size=8).digest(), "little")
 
 
 def shot_key(seed: int, name: str, shot: int) -> int:

@@ -12,9 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from qruntime.actors import Message
-from qruntime.errors import WireError
+from qruntime.errors import ProgramError, WireError
 from qruntime.limits import MESSAGE_BYTES
-from qruntime.messages import AnyMessage
+from qruntime.messages import AnyMessage, ClassicalMessage
+from qruntime.values import normalise
 
 VERSION: Final = 1
 
@@ -22,35 +23,38 @@ _TUPLE_EXT: Final = 1  # a program may send tuples; MessagePack knows only array
 _encoder = msgspec.msgpack.Encoder()
 
 
-def _tag_tuples(value: Any) -> Any:
+def tag_tuples(value: Any) -> Any:
     """Program values with each tuple as an extension, so that a tuple arrives as a tuple."""
     if value.__class__ is tuple:
-        return msgspec.msgpack.Ext(_TUPLE_EXT, _encoder.encode([_tag_tuples(item) for item in value]))
+        return msgspec.msgpack.Ext(_TUPLE_EXT, _encoder.encode([tag_tuples(item) for item in value]))
     if value.__class__ is list:
-        return [_tag_tuples(item) for item in value]
+        return [tag_tuples(item) for item in value]
     if value.__class__ is dict:
-        return {key: _tag_tuples(item) for key, item in value.items()}
+        return {key: tag_tuples(item) for key, item in value.items()}
     return value
 
 
-def _ext_hook(code: int, data: memoryview) -> Any:
+def untag_tuple(code: int, data: memoryview) -> Any:
+    """The inverse of `tag_tuples`, as a decoder's hook for extensions."""
     if code != _TUPLE_EXT:
         raise ValueError(f"unknown MessagePack extension {code}")
     return tuple(_value_decoder.decode(data))
 
 
-_value_decoder: Final = msgspec.msgpack.Decoder(list[Any], ext_hook=_ext_hook, strict=True)
-_decoder: Final[msgspec.msgpack.Decoder[AnyMessage]] = msgspec.msgpack.Decoder(AnyMessage, ext_hook=_ext_hook)
+_value_decoder: Final = msgspec.msgpack.Decoder(list[Any], ext_hook=untag_tuple, strict=True)
+_decoder: Final[msgspec.msgpack.Decoder[AnyMessage]] = msgspec.msgpack.Decoder(
+    AnyMessage, ext_hook=untag_tuple
+)
 
 
 def encode(message: Message) -> bytes:
     """Bytes of one message.
 
-    A value field (classical messages) must have passed `normalise`.
+    The value of a classical message must have passed `normalise`. Raises `WireError` if the message is
+    longer than `MESSAGE_BYTES`.
     """
-    value = getattr(message, "value", None)
-    if value.__class__ in (tuple, list, dict):
-        message = msgspec.structs.replace(message, value=_tag_tuples(value))
+    if message.__class__ is ClassicalMessage:
+        message = msgspec.structs.replace(message, value=tag_tuples(message.value))
     data = bytes([VERSION]) + _encoder.encode(message)
     if len(data) > MESSAGE_BYTES:
         raise WireError(f"message of {len(data)} bytes; {MESSAGE_BYTES} are allowed")
@@ -60,13 +64,17 @@ def encode(message: Message) -> bytes:
 def decode(data: bytes) -> AnyMessage:
     """The message in `data`.
 
-    Raises `WireError` for anything else, whatever the bytes.
+    Raises `WireError` for anything else, whatever the bytes: a value that `normalise` would not have let
+    pass (a time stamp, a key that is a float) is no message either.
     """
     if len(data) > MESSAGE_BYTES:
         raise WireError(f"message of {len(data)} bytes; {MESSAGE_BYTES} are allowed")
     if not data or data[0] != VERSION:
         raise WireError(f"message version {data[0] if data else 'missing'}; this end speaks {VERSION}")
     try:
-        return _decoder.decode(memoryview(data)[1:])
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        message = _decoder.decode(memoryview(data)[1:])
+        if message.__class__ is ClassicalMessage:
+            normalise(message.value, "the value")
+    except (msgspec.MsgspecError, ProgramError, ValueError, RecursionError) as error:
         raise WireError(f"not a message: {error}") from None
+    return message

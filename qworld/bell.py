@@ -1,8 +1,8 @@
 """Two-qubit states of entanglement links as tensors of shape (4, 4) in the Pauli basis (see ``gates``).
 
 Bell states are numbered 0 Phi+, 1 Psi+, 2 Psi-, 3 Phi-. Others call ``bell_tensor``, ``werner_tensor`` and
-``bell_diagonal_tensor`` to make what a link delivers, ``CORRECTION_TO_PHI_PLUS`` to learn which gates turn a
-heralded state into Phi+, and ``fidelity_to_bell`` to judge a state.
+``bell_diagonal_tensor`` to make what a link delivers, ``CORRECTION_TO_PHI_PLUS`` to learn which gates turn
+a heralded state into Phi+, and ``fidelity_to_bell`` to judge a state.
 """
 
 from collections.abc import Sequence

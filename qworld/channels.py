@@ -30,21 +30,30 @@ def _checked(name: str, value: float) -> float:
 
 @lru_cache(maxsize=1024)
 def depolarising(p: float) -> Ptm:
-    """``rho -> (1-p) rho + p I/2`` on one qubit, p in 0..1; 4 x 4. A pure state keeps 1 - p/2."""
+    """``rho -> (1-p) rho + p I/2`` on one qubit, p in 0..1; 4 x 4.
+
+    A pure state keeps 1 - p/2.
+    """
     kept = 1.0 - _checked("depolarising probability", p)
     return freeze(np.diag([1.0, kept, kept, kept]))
 
 
 @lru_cache(maxsize=1024)
 def dephasing(p: float) -> Ptm:
-    """``rho -> (1-p) rho + p Z rho Z``, p in 0..1; 4 x 4. Coherences are multiplied by ``1 - 2p``."""
+    """``rho -> (1-p) rho + p Z rho Z``, p in 0..1; 4 x 4.
+
+    Coherences are multiplied by ``1 - 2p``.
+    """
     kept = 1.0 - 2.0 * _checked("dephasing probability", p)
     return freeze(np.diag([1.0, kept, kept, 1.0]))
 
 
 @lru_cache(maxsize=1024)
 def amplitude_damping(gamma: float) -> Ptm:
-    """Decay of |1> to |0> with probability gamma in 0..1; 4 x 4. Coherences keep ``sqrt(1 - gamma)``."""
+    """Decay of |1> to |0> with probability gamma in 0..1; 4 x 4.
+
+    Coherences keep ``sqrt(1 - gamma)``.
+    """
     survival = 1.0 - _checked("damping probability gamma", gamma)
     return freeze(_decay(1.0 - survival, survival, sqrt(survival)))
 
@@ -77,10 +86,10 @@ def _decay(lost: float, survival: float, coherence: float) -> Ptm:
 class IdleNoise:
     """Relaxation and dephasing of a qubit that waits: population of |1> e^(-t/T1), coherence e^(-t/T2).
 
-    ``t1_ns`` and ``t2_ns`` in nanoseconds; 0 or infinity switches that process off. Without T1 nothing decays
-    to |0>; without T2 there is no dephasing beyond what T1 brings, so coherence is e^(-t/(2 T1)). Waiting t
-    and then t' is the same as waiting t + t'. Raises ``ValueError`` for a negative time, not-a-number, and
-    ``T2 > 2 T1`` when both are on, which no channel has.
+    ``t1_ns`` and ``t2_ns`` in nanoseconds; 0 or infinity switches that process off. Without T1 nothing
+    decays to |0>; without T2 there is no dephasing beyond what T1 brings, so coherence is e^(-t/(2 T1)).
+    Waiting t and then t' is the same as waiting t + t'. Raises ``ValueError`` for a negative time, not-a-
+    number, and ``T2 > 2 T1`` when both are on, which no channel has.
 
     The object is immutable and may be shared by any number of qubits.
     """
@@ -114,7 +123,8 @@ class IdleNoise:
         return exp(-dt_ns * self._rate2)
 
     def ptm(self, dt_ns: int) -> Ptm:
-        """The transfer matrix of waiting ``dt_ns`` nanoseconds (0 or more); 4 x 4, read-only, remembered."""
+        """The transfer matrix of waiting ``dt_ns`` nanoseconds (0 or more); 4 x 4, read-only,
+        remembered."""
         known = self._by_dt_ns.get(dt_ns)
         if known is not None:
             return known

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from qruntime.messages import DeviceOp, OpCode, Response
 from qruntime.rng import Stream
 from qworld.channels import IdleNoise
-from qworld.engine import Engine, Qubit
+from qworld.engine import Engine, GroupTooLarge, Qubit
 from qworld.gates import Ptm
 
 
@@ -89,7 +89,10 @@ class Device(ABC):
             q2 = self.qubits[op.qubit2] or self._fresh(op.qubit2, start)
             engine.idle_until(q, start)
             engine.idle_until(q2, start)
-            engine.apply2(q, q2, self.map2(op.gate, op.n, op.d, qubit, op.qubit2))
+            try:
+                engine.apply2(q, q2, self.map2(op.gate, op.n, op.d, qubit, op.qubit2))
+            except GroupTooLarge:
+                return start, Response.SIMULATION_LIMIT
             engine.touch(q2, end)
         elif kind == OpCode.MEASURE:
             outcome = self._measure(q, qubit, start, stream)

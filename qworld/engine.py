@@ -1,11 +1,12 @@
 """The state engine: exact mixed states of the qubits of a network, with noise, for use in an inner loop.
 
 Qubits that share entanglement form a group. A group of n is a real tensor of ``4**n`` numbers in the Pauli
-basis (see ``gates``); a qubit on its own is a vector of 4 and never touches a tensor. Each qubit carries the
-time to which its state is valid and, while in a group, one *pending* 4 x 4 matrix: one-qubit gates, one-qubit
-noise and idle decoherence are multiplied into that, and reach the tensor only when a two-qubit gate or a
-measurement of that very qubit needs it. Tracing out is a slice, because every pending matrix preserves the
-trace. Groups merge at two-qubit gates and shrink as soon as a qubit is measured, reset or discarded.
+basis (see ``gates``); a qubit on its own is a vector of 4 and never touches a tensor. Each qubit carries
+the time to which its state is valid and, while in a group, one *pending* 4 x 4 matrix: one-qubit gates,
+one-qubit noise and idle decoherence are multiplied into that, and reach the tensor only when a two-qubit
+gate or a measurement of that very qubit needs it. Tracing out is a slice, because every pending matrix
+preserves the trace. Groups merge at two-qubit gates and shrink as soon as a qubit is measured, reset or
+discarded.
 
 Others call ``Engine.create`` and ``create_pair`` for qubits, ``idle_until`` before and ``touch`` after an
 operation, ``apply1``, ``apply2``, ``measure`` and ``reset`` for the operation itself, ``discard`` and
@@ -70,7 +71,8 @@ class DiscardedQubit(EngineError):
 
 
 class _Group:
-    """Entangled qubits: their order, and ``4**n`` numbers in that order of axes (first most significant)."""
+    """Entangled qubits: their order, and ``4**n`` numbers in that order of axes (first most
+    significant)."""
 
     __slots__ = ("qubits", "tensor")
 
@@ -82,8 +84,8 @@ class _Group:
 class Qubit:
     """A handle to one qubit of an engine; made by ``Engine.create`` and ``Engine.create_pair`` only.
 
-    ``t_ns`` is the time to which its state is valid and ``idle`` its idle decoherence (None: none); both may
-    be read, and ``idle`` may be replaced. The other fields belong to the engine.
+    ``t_ns`` is the time to which its state is valid and ``idle`` its idle decoherence (None: none); both
+    may be read, and ``idle`` may be replaced. The other fields belong to the engine.
     """
 
     __slots__ = ("group", "idle", "pending", "t_ns", "vector")
@@ -100,9 +102,9 @@ class Qubit:
 class Engine:
     """All qubits of one simulated network.
 
-    ``max_group`` (2 to 12) is the largest number of qubits entangled with each other: ten take 8 MB and some
-    milliseconds per gate. A transfer matrix given to ``apply1`` or ``apply2`` must preserve the trace, as all
-    gates and noise channels do; this is not checked on every call.
+    ``max_group`` (2 to 12) is the largest number of qubits entangled with each other: ten take 8 MB and
+    some milliseconds per gate. A transfer matrix given to ``apply1`` or ``apply2`` must preserve the trace,
+    as all gates and noise channels do; this is not checked on every call.
 
     Every method that takes a qubit raises ``DiscardedQubit`` for one that is gone.
     """
@@ -131,7 +133,8 @@ class Engine:
     ) -> tuple[Qubit, Qubit]:
         """Two new qubits in the state ``tensor``, shape (4, 4), valid at ``t_ns``; the first is axis 0.
 
-        The tensor is copied. Raises ``ValueError`` for another shape or a trace (component II) that is not 1.
+        The tensor is copied. Raises ``ValueError`` for another shape or a trace (component II) that is not
+        1.
         """
         if tensor.shape != (4, 4):
             raise ValueError(f"pair state has shape {tensor.shape}; allowed: (4, 4)")
@@ -147,7 +150,10 @@ class Engine:
         return first, second
 
     def reset(self, q: Qubit) -> None:
-        """Put ``q`` into |0>; it leaves its group at once. Its time stays as it is."""
+        """Put ``q`` into |0>; it leaves its group at once.
+
+        Its time stays as it is.
+        """
         self._leave(q, _KET0)
 
     def discard(self, q: Qubit) -> None:
@@ -164,7 +170,8 @@ class Engine:
     # --------------------------------------------------------------------------------------------------- time
 
     def idle_until(self, q: Qubit, t_ns: int) -> None:
-        """Let ``q`` wait until ``t_ns`` under its idle decoherence; ``TimeError`` if that is in its past."""
+        """Let ``q`` wait until ``t_ns`` under its idle decoherence; ``TimeError`` if that is in its
+        past."""
         dt_ns = t_ns - q.t_ns
         if dt_ns <= 0:
             if dt_ns < 0:
@@ -397,8 +404,8 @@ class Engine:
     def pauli_tensor(self, qubits: Sequence[Qubit]) -> Tensor:
         """The joint state of ``qubits``, in their order, all others traced out: a new ``(4,)*n`` tensor.
 
-        Nothing is disturbed and no idle decoherence is added. Raises ``ValueError`` for no qubit or one named
-        twice and ``GroupTooLarge`` for more than ``max_group``.
+        Nothing is disturbed and no idle decoherence is added. Raises ``ValueError`` for no qubit or one
+        named twice and ``GroupTooLarge`` for more than ``max_group``.
         """
         wanted = list(qubits)
         if not wanted or len({id(qubit) for qubit in wanted}) != len(wanted):
@@ -454,7 +461,8 @@ def _leading_pair(size: int, first: int, second: int) -> tuple[int, ...]:
 
 
 def _axis_first(tensor: Tensor, axis: int, size: int) -> Tensor:
-    """A flat tensor of ``size`` qubits as a matrix (4, rest) with ``axis`` first; a view where it can be."""
+    """A flat tensor of ``size`` qubits as a matrix (4, rest) with ``axis`` first; a view where it can
+    be."""
     if axis == 0:
         return tensor.reshape(4, -1)
     if axis == size - 1:
@@ -493,9 +501,9 @@ def _shrink(group: _Group, axis: int, remaining: Tensor) -> None:
 def _settle(tensor: Tensor, probability: float) -> None:
     """Make the state after an outcome of the given probability a proper one, in place.
 
-    Its trace is 1 but for rounding, which must not build up over many measurements. Dividing by a very small
-    probability also magnifies the rounding of every component, up to states with probabilities below zero;
-    mixing in as much of the completely mixed state as there is rounding keeps them out.
+    Its trace is 1 but for rounding, which must not build up over many measurements. Dividing by a very
+    small probability also magnifies the rounding of every component, up to states with probabilities below
+    zero; mixing in as much of the completely mixed state as there is rounding keeps them out.
     """
     if probability < UNLIKELY:
         tensor *= max(0.0, 1.0 - COMPONENT_ERROR / probability)

@@ -1,13 +1,13 @@
 """Gates as real Pauli transfer matrices, computed from their unitaries.
 
-A state of n qubits is a real tensor of shape ``(4,)*n`` whose component ``P1..Pn`` is
-``tr(rho P1 x .. x Pn)``, Paulis in the order I, X, Y, Z. A linear map of states is then a real matrix:
-``4 x 4`` on one qubit, ``16 x 16`` on two with index ``4*P1 + P2``, the first operand most significant.
-Writing down unitaries only, and deriving every matrix from them, leaves one place where a sign can be wrong.
+A state of n qubits is a real tensor of shape ``(4,)*n`` whose component ``P1..Pn`` is ``tr(rho P1 x .. x
+Pn)``, Paulis in the order I, X, Y, Z. A linear map of states is then a real matrix: ``4 x 4`` on one qubit,
+``16 x 16`` on two with index ``4*P1 + P2``, the first operand most significant. Writing down unitaries
+only, and deriving every matrix from them, leaves one place where a sign can be wrong.
 
 Others call ``ptm(name)``, ``rotation_ptm``, ``controlled_rotation_ptm``, ``molmer_sorensen_ptm`` for gates,
-``unitary_to_ptm`` and ``kraus_to_ptm`` for maps of their own, ``in_sequence`` and ``side_by_side`` to fuse a
-gate with its noise once instead of at every use, and ``tensor_of`` / ``density_of`` to change basis.
+``unitary_to_ptm`` and ``kraus_to_ptm`` for maps of their own, ``in_sequence`` and ``side_by_side`` to fuse
+a gate with its noise once instead of at every use, and ``tensor_of`` / ``density_of`` to change basis.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,8 @@ GATES: Final = tuple(_UNITARIES)
 def unitary(name: str) -> Matrix:
     """The unitary of a gate without parameters, one of ``GATES``; 2 x 2 or 4 x 4, read-only.
 
-    ``k`` is (Y+Z)/sqrt2, ``s`` diag(1, i), ``t`` diag(1, e^(i pi/4)). Raises ``ValueError`` for another name.
+    ``k`` is (Y+Z)/sqrt2, ``s`` diag(1, i), ``t`` diag(1, e^(i pi/4)). Raises ``ValueError`` for another
+    name.
     """
     found = _UNITARIES.get(name)
     if found is None:
@@ -172,7 +173,8 @@ def kraus_to_ptm(operators: Sequence[NDArray[Any]]) -> Ptm:
 
 
 def unitary_to_ptm(matrix: NDArray[Any]) -> Ptm:
-    """The transfer matrix of ``rho -> U rho U^dagger``, shape ``(4**n, 4**n)`` for a ``2**n x 2**n`` unitary.
+    """The transfer matrix of ``rho -> U rho U^dagger``, shape ``(4**n, 4**n)`` for a ``2**n x 2**n``
+    unitary.
 
     Raises ``ValueError`` for another shape and for a matrix that is not unitary within 1e-9.
     """
@@ -236,7 +238,8 @@ def side_by_side(first: Ptm, second: Ptm) -> Ptm:
 
 
 def tensor_of(density: NDArray[Any]) -> Tensor:
-    """The real tensor, shape ``(4,)*n``, of a ``2**n x 2**n`` density matrix (first qubit most significant).
+    """The real tensor, shape ``(4,)*n``, of a ``2**n x 2**n`` density matrix (first qubit most
+    significant).
 
     Raises ``ValueError`` for another shape and for a matrix that is not Hermitian within 1e-9.
     """

@@ -39,6 +39,6 @@ def device_model(kind: str) -> DeviceModel:
         if found:
             model = next(iter(found)).load()
             return model
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"device model {kind!r} cannot be loaded: {error}", kind=kind) from error
     raise ConfigError(f"no device model for kind {kind!r}", kind=kind)

@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
 
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Send, SetTimer, Wait
 from qruntime.limits import GROUP_QUBITS
 from qruntime.messages import DeviceOp, Entangle, EntangleItem, Herald, OpCode, Operate, Outcome, Response
 from qruntime.rng import Stream, Streams
 from qworld.device import Device
-from qworld.engine import Engine, Qubit
+from qworld.engine import Engine
+from qworld.gates import Tensor, density_of
 from qworld.links import Link, attempts
 
 STATE_UNIT = 1_000_000_000  # density matrices go into the trace in units of 1e-9: traces hold no floats
-_DUMP_GLOBAL = 2
+_DUMP_NOTHING, _DUMP_GLOBAL = 0, 2
+_DUMP_QUBITS = 6  # shown together; a matrix of n qubits has 4**n entries
+_KET0 = np.array([1.0, 0.0, 0.0, 1.0])
 
 
 class _Side(msgspec.Struct):
@@ -59,24 +63,24 @@ class _LinkState:
 class World:
     """The actor.
 
-    `devices` by node id (None for a node without one), `links` by pair of node ids (lower first).
+    `devices` by node id, `links` by pair of node ids (lower first).
     """
-
-    name = "world"
 
     def __init__(
         self,
         nodes: Sequence[str],
-        devices: Sequence[Device],
+        devices: Mapping[int, Device],
         links: Mapping[tuple[int, int], Link],
         streams: Streams,
         engine: Engine | None = None,
         ticks_ns: Mapping[int, int] | None = None,
+        name: str = "world",
     ) -> None:
+        self.name = name
         self.tracing = False
-        self.engine = engine or Engine(GROUP_QUBITS)
+        self.engine = Engine(GROUP_QUBITS) if engine is None else engine  # an empty one is falsy
         self._nodes = list(nodes)
-        self._devices = list(devices)
+        self._devices = dict(devices)
         self._streams = streams
         self._shot = 0
         self._drawn: dict[str, Stream] = {}
@@ -97,7 +101,7 @@ class World:
         self._shot = shot
         self._drawn.clear()
         self.engine.clear()
-        for device in self._devices:
+        for device in self._devices.values():
             device.reset()
         for link in self._links.values():
             link.sides.clear()
@@ -154,6 +158,8 @@ class World:
     def _entangle(self, node: int, message: Entangle, now_ns: int) -> list[Effect]:
         pair = (node, message.peer) if node < message.peer else (message.peer, node)
         link = self._links[pair]
+        if message.heard < link.serial:
+            return []  # said without knowing of the last pair; it will speak again
         if message.items:
             items = {(item.queue, item.sequence, item.pair): item for item in message.items}
             link.sides[node] = _Side(message.qubit, max(message.start_ns, now_ns), items)
@@ -234,6 +240,10 @@ class World:
                 done, outcome = devices[i].measure_pair_half(
                     places[i], item.axes, item.rotations, now_ns, stream
                 )
+                if self.tracing:
+                    unit = f"{self._nodes[ends[i]]}/device"
+                    data = ("measure_pair", places[i], -1, done - now_ns, int(Response.SUCCESS_ZERO))
+                    effects.append(Emit(now_ns, unit, "QDEVICE_CONSUME_CMD", -1, data))
             peer = ends[1 - i]
             herald = Herald(
                 peer, queue, sequence, pair, places[i], bell, stretch.attempts, now_ns, link.serial, outcome
@@ -256,6 +266,8 @@ class World:
         if op.qubit2 > 0:
             return  # more to come
         places = self._dump.pop(node)
+        if op.n == _DUMP_NOTHING:
+            return
         if op.n != _DUMP_GLOBAL:
             for place in places:
                 self._emit_state(node, op.start_ns, "BREAKPOINT_LOCAL", [(node, place)], effects)
@@ -273,18 +285,27 @@ class World:
     ) -> None:
         if not self.tracing:
             return
-        held: list[tuple[int, int, Qubit]] = []
+        data: list[int | str] = [len(places)]
         for owner, place in places:
-            q = self._devices[owner].qubits[place]
-            if q is not None:
-                held.append((owner, place, q))
-        rho = self.engine.density_matrix([q for _, _, q in held])
-        data: list[int | str] = [len(held)]
-        for owner, place, _ in held:
             data += [self._nodes[owner], place]
-        for entry in rho.ravel():
-            data += [round(entry.real * STATE_UNIT), round(entry.imag * STATE_UNIT)]
+        if len(places) <= _DUMP_QUBITS:
+            for entry in density_of(self._look(places, t_ns)).ravel():
+                data += [round(entry.real * STATE_UNIT), round(entry.imag * STATE_UNIT)]
         effects.append(Emit(t_ns, f"{self._nodes[node]}/device", event, -1, tuple(data)))
+
+    def _look(self, places: list[tuple[int, int]], t_ns: int) -> Tensor:
+        """The joint state at `t_ns`, with the decoherence until then, leaving the qubits as they are."""
+        qubits = [self._devices[owner].qubits[place] for owner, place in places]
+        held = [q for q in qubits if q is not None]
+        tensor = self.engine.pauli_tensor(held) if held else np.ones(())
+        for axis, q in enumerate(held):
+            if q.idle is not None and t_ns > q.t_ns:
+                waited = np.tensordot(q.idle.ptm(t_ns - q.t_ns), tensor, axes=([1], [axis]))
+                tensor = np.moveaxis(waited, 0, axis)
+        for axis, held_or_not in enumerate(qubits):
+            if held_or_not is None:  # nobody has prepared it, so it holds |0>
+                tensor = np.moveaxis(np.multiply.outer(_KET0, tensor), 0, axis)
+        return tensor
 
     def _stream(self, name: str) -> Stream:
         stream = self._drawn.get(name)

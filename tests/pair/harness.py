@@ -1,25 +1,37 @@
 """QNPUs on a world, with scripted CNPUs: the quantum-side OS under test without programs or sockets around
-it."""
+it.
+
+`Bench(...)`, `program(...)` or `at(...)` to write the script, `run()`, then look at `cnpus[node].done` and
+`records`. `keep`, `measure`, `prepare` and `receive` write the usual entanglement requests as NetQASM text;
+`assert_consistent` and `assert_quiet` hold the invariants of the memory and of the end of a run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from netqasm_isa import assemble
+from netqasm_isa.epr import ArgsIndex, EprType
 from qdriver.generic import GenericConfig, GenericHardware
 from qdriver.spec import LinkPoint
 from qnpu.main import Qnpu
+from qnpu.memory import FREE, NETWORK
 from qnpu.settings import QnpuSettings
 from qruntime.actors import Arrival, Effect, Emit, Event, Message, Send, Start, Wait
+from qruntime.errors import Fault
 from qruntime.kernel import Kernel
-from qruntime.messages import Aborted, Done, Register, RequestFailed, Submit
+from qruntime.messages import Aborted, Cancel, Done, Memory, Refused, Register, RequestFailed, Stop, Submit
 from qruntime.rng import Streams
 from qworld.engine import Engine
 from qworld.generic import GenericDevice
 from qworld.links import Link, PerfectLink
-from qworld.world import World
+from qworld.world import STATE_UNIT, World
 
+MICROSECOND_NS = 1_000
+MILLISECOND_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 NOISELESS = GenericConfig(num_qubits=3, t1_ns=0, t2_ns=0, two_qubit_gate_depolarise=0)
 
@@ -41,10 +53,8 @@ class ScriptedCnpu:
 
     def handle(self, event: Event, now_ns: int) -> Sequence[Effect]:
         if isinstance(event, Start):
-            effects: list[Effect] = []
-            for at_ns, message in self.script:
-                effects.append(Send(self._qnpu, message, at_ns + self._latency_ns))
-            return effects
+            script = sorted(self.script, key=lambda entry: entry[0])
+            return [Send(self._qnpu, message, at_ns + self._latency_ns) for at_ns, message in script]
         if isinstance(event, Arrival):
             self.got.append((now_ns, event.message))
             if self.on_message is not None:
@@ -56,6 +66,10 @@ class ScriptedCnpu:
 
     def of(self, cls: type) -> list[Any]:
         return [message for _, message in self.got if isinstance(message, cls)]
+
+    def time_of(self, cls: type, number: int = 0) -> int:
+        """When the `number`-th message of that class came."""
+        return [at_ns for at_ns, message in self.got if isinstance(message, cls)][number]
 
     @property
     def done(self) -> list[Done]:
@@ -69,9 +83,25 @@ class ScriptedCnpu:
     def failed(self) -> list[RequestFailed]:
         return self.of(RequestFailed)
 
+    @property
+    def refused(self) -> list[Refused]:
+        return self.of(Refused)
+
+    @property
+    def memory(self) -> list[Memory]:
+        return self.of(Memory)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Every fault that was told, in order."""
+        return [m.fault for _, m in self.got if isinstance(m, Aborted | RequestFailed | Refused)]
+
 
 class Bench:
-    """`nodes` joined in the way `links` says (pairs of ids -> link model), each with a scripted CNPU."""
+    """`nodes` joined in the way `links` says (pairs of ids -> link model), each with a scripted CNPU.
+
+    `devices` and `each` give single nodes a device or settings of their own.
+    """
 
     def __init__(
         self,
@@ -79,17 +109,22 @@ class Bench:
         links: dict[tuple[int, int], Link] | None = None,
         *,
         device: GenericConfig = NOISELESS,
+        devices: Mapping[int, GenericConfig] | None = None,
         settings: QnpuSettings | None = None,
+        each: Mapping[int, QnpuSettings] | None = None,
         seed: int = 0,
         latency_ns: int = 0,
         cnpu_latency_ns: int = 0,
         jitter_ns: int = 0,
+        jitter_seed: int = 0,
         rank_seed: int | None = None,
+        tracing: bool = True,
     ) -> None:
         links = {(0, 1): PerfectLink()} if links is None and len(nodes) > 1 else links or {}
         settings = settings or QnpuSettings()
         streams = Streams(seed)
         engine = Engine()
+        configs = [(devices or {}).get(i, device) for i in range(len(nodes))]
         self.nodes = nodes
         self.records: list[tuple[str, Emit]] = []
         self.cnpus = [ScriptedCnpu(node, cnpu_latency_ns) for node in nodes]
@@ -98,12 +133,11 @@ class Bench:
         for i, node in enumerate(nodes):
             peers = [b if a == i else a for a, b in links if i in (a, b)]
             points = {peer: [_point(links[min(i, peer), max(i, peer)])] for peer in peers}
-            driver = GenericHardware.driver(GenericHardware.spec(device, points))
+            driver = GenericHardware.driver(GenericHardware.spec(configs[i], points))
             self.qnpus.append(
                 Qnpu(
-                    i, nodes, settings, driver,
-                    cnpu_latency_ns=cnpu_latency_ns, latencies_ns=dict.fromkeys(peers, latency_ns),
-                    streams=streams,
+                    i, nodes, (each or {}).get(i, settings), driver,
+                    cnpu_latency_ns=cnpu_latency_ns, latencies_ns=dict.fromkeys(peers, latency_ns), streams=streams,
                 )
             )  # fmt: skip
             channels[f"{node}/cnpu", f"{node}/qnpu"] = channels[f"{node}/qnpu", f"{node}/cnpu"] = (
@@ -112,19 +146,24 @@ class Bench:
             channels[f"{node}/qnpu", "world"] = channels["world", f"{node}/qnpu"] = 0
             for peer in peers:
                 channels[f"{node}/qnpu", f"{nodes[peer]}/qnpu"] = latency_ns
-        self.world = World(nodes, [GenericDevice(device, engine) for _ in nodes], links, streams, engine)
+        ticks = {i: config.tick_ns for i, config in enumerate(configs)}
+        models = {i: GenericDevice(config, engine) for i, config in enumerate(configs)}
+        self.world = World(nodes, models, links, streams, engine, ticks)
         self.kernel = Kernel(
             [*self.cnpus, *self.qnpus, self.world],
             channels,
             jitter_ns=jitter_ns,
+            jitter_seed=jitter_seed,
             rank_seed=rank_seed,
-            on_record=lambda actor, emit: self.records.append((actor, emit)),
+            on_record=(lambda actor, emit: self.records.append((actor, emit))) if tracing else None,
         )
+
+    # --- script -------------------------------------------------------------------------------------------
 
     def program(
         self, node: int, pid: int, *texts: str | bytes, peers: Sequence[int] | None = None, at_ns: int = 0,
         max_qubits: int = 3, socket: int = 0, min_fidelity: int = 100,
-    ) -> None:  # fmt: skip
+    ) -> Bench:  # fmt: skip
         """A process with EPR socket `socket + k` to the k-th of `peers` (mirrored), and its subroutines."""
         if peers is None:
             peers = [n for n in range(len(self.nodes)) if n != node]
@@ -132,22 +171,247 @@ class Bench:
             (socket + k, peer, socket + (0 if len(peers) == 1 else k), min_fidelity)
             for k, peer in enumerate(peers)
         )
-        script = self.cnpus[node].script
-        script.append((at_ns, Register(pid, f"p{pid}", max_qubits, sockets=sockets)))
+        self.at(node, at_ns, Register(pid, f"p{pid}", max_qubits, sockets=sockets))
         for number, text in enumerate(texts):
-            code = text if isinstance(text, bytes) else assemble(text).encode()
-            script.append((at_ns, Submit(pid, number, code)))
+            self.submit(node, pid, number, text, at_ns)
+        return self
+
+    def at(self, node: int, at_ns: int, *messages: Message) -> Bench:
+        """System calls of `node` at a time."""
+        self.cnpus[node].script.extend((at_ns, message) for message in messages)
+        return self
+
+    def submit(self, node: int, pid: int, number: int, text: str | bytes, at_ns: int = 0) -> Bench:
+        """One subroutine."""
+        code = text if isinstance(text, bytes) else assemble(text).encode()
+        return self.at(node, at_ns, Submit(pid, number, code))
+
+    def stop(self, node: int, pid: int, at_ns: int) -> Bench:
+        """The program ends."""
+        return self.at(node, at_ns, Stop(pid))
+
+    def cancel(self, node: int, pid: int, number: int, at_ns: int) -> Bench:
+        """A subroutine is cancelled."""
+        return self.at(node, at_ns, Cancel(pid, number))
+
+    # --- run and look -------------------------------------------------------------------------------------
 
     def run(self, shot: int = 0, until_ns: int | None = None) -> Bench:
         """Run one shot."""
         self.records.clear()
         self.kernel.reset(shot)
         self.kernel.run(until_ns)
+        for qnpu in self.qnpus:
+            assert_consistent(qnpu)
         return self
 
     def events(self, unit: str | None = None) -> list[str]:
         """Names of the trace events, in order of emission."""
         return [emit.event for _, emit in self.records if unit is None or emit.unit == unit]
+
+    def emits(self, event: str, node: int | None = None) -> list[Emit]:
+        """Trace records of one kind; of one node if given."""
+        mine = (None, None) if node is None else (self.nodes[node], self.nodes[node] + "/")
+        return [
+            emit
+            for actor, emit in self.records
+            if emit.event == event
+            and (node is None or actor.startswith(str(mine[1])) or emit.unit.startswith(str(mine[1])))
+        ]
+
+    def starts(self, node: int) -> list[tuple[str, int]]:
+        """Instructions that one node's device took and when they began; readouts of heralds are its own."""
+        commands = self.emits("QDEVICE_CONSUME_CMD", node)
+        return [(str(emit.data[0]), emit.t_ns) for emit in commands if emit.data[0] != "measure_pair"]
+
+    def state(self, *places: tuple[int, int]) -> np.ndarray[Any, Any]:
+        """Joint density matrix, at the end of the run, of physical qubits given as (node, place)."""
+        held = [self.world._devices[node].qubits[place] for node, place in places]
+        return self.world.engine.density_matrix([q for q in held if q is not None])
+
+    def states(self, event: str = "BREAKPOINT_LOCAL") -> list[np.ndarray[Any, Any]]:
+        """Density matrices that breakpoints left in the trace."""
+        return [density_of_record(emit) for emit in self.emits(event)]
+
+
+def run_one(
+    *texts: str | bytes,
+    device: GenericConfig = NOISELESS,
+    settings: QnpuSettings | None = None,
+    seed: int = 0,
+    until_ns: int | None = None,
+) -> Bench:
+    """One node, one program with these subroutines, run to its end."""
+    bench = Bench(("alice",), device=device, settings=settings, seed=seed)
+    return bench.program(0, 1, *texts).run(until_ns=until_ns)
+
+
+def density_of_record(emit: Emit) -> np.ndarray[Any, Any]:
+    """The matrix in a breakpoint record: count, (node, place) of each, then real and imaginary parts."""
+    count = emit.data[0]
+    assert isinstance(count, int)
+    numbers = [int(x) for x in emit.data[1 + 2 * count :]]
+    flat = np.array(numbers[0::2]) + 1j * np.array(numbers[1::2])
+    return flat.reshape(2**count, 2**count) / STATE_UNIT
+
+
+# --- requests as text -----------------------------------------------------------------------------------------
+
+
+def _arguments(address: int, entries: int, values: Mapping[int, int]) -> list[str]:
+    lines = [f"array {entries} @{address}"]
+    lines += [f"store {value} @{address}[{int(index)}]" for index, value in values.items()]
+    return lines
+
+
+def create(
+    kind: EprType, peer: int = 1, *, ids: Sequence[int] | None = (0,), number: int | None = None, socket: int = 0,
+    results: int = 0, args: Mapping[int, int] | None = None, entries: int = 22, wait: bool = True,
+    ret: bool = True,
+) -> str:  # fmt: skip
+    """A create_epr with arrays @results, @results+1 (ids) and @results+2 (arguments)."""
+    pairs = number if number is not None else len(ids or ())
+    lines = [f"array {10 * pairs} @{results}"]
+    if ids is not None:
+        lines += _arguments(results + 1, len(ids), dict(enumerate(ids)))
+    wanted = {int(ArgsIndex.TYPE): int(kind), int(ArgsIndex.NUMBER): pairs}
+    wanted.update({int(index): value for index, value in (args or {}).items()})
+    lines += _arguments(results + 2, entries, wanted)
+    id_operand = "C0" if ids is None else str(results + 1)
+    lines.append(f"create_epr {peer} {socket} {id_operand} {results + 2} {results}")
+    return "\n".join(lines + _tail(results, pairs, wait, ret))
+
+
+def keep(peer: int = 1, ids: Sequence[int] = (0,), **options: Any) -> str:
+    """create_epr of type K."""
+    return create(EprType.K, peer, ids=ids, **options)
+
+
+def measure(peer: int = 1, number: int = 1, **options: Any) -> str:
+    """create_epr of type M."""
+    return create(EprType.M, peer, ids=None, number=number, **options)
+
+
+def prepare(peer: int = 1, number: int = 1, **options: Any) -> str:
+    """create_epr of type R."""
+    return create(EprType.R, peer, ids=None, number=number, **options)
+
+
+def receive(
+    peer: int = 0, ids: Sequence[int] | None = (0,), *, number: int | None = None, socket: int = 0,
+    results: int = 0, wait: bool = True, ret: bool = True,
+) -> str:  # fmt: skip
+    """A recv_epr with arrays @results and @results+1 (ids, or C0 if there are none)."""
+    pairs = number if number is not None else len(ids or ())
+    lines = [f"array {10 * pairs} @{results}"]
+    if ids is not None:
+        lines += _arguments(results + 1, len(ids), dict(enumerate(ids)))
+    id_operand = "C0" if ids is None else str(results + 1)
+    lines.append(f"recv_epr {peer} {socket} {id_operand} {results}")
+    return "\n".join(lines + _tail(results, pairs, wait, ret))
+
+
+def _tail(results: int, pairs: int, wait: bool, ret: bool) -> list[str]:
+    lines = []
+    if wait:
+        lines.append(f"wait_all @{results}[0:{10 * pairs}]")
+    if ret:
+        lines.append(f"ret_arr @{results}")
+    return lines
+
+
+def qubit(virtual: int, *gates: str, register: str = "Q0") -> str:
+    """A fresh qubit with these gates on it; `{q}` stands for its register."""
+    lines = [f"set {register} {virtual}", f"qalloc {register}", f"init {register}"]
+    return "\n".join(lines + [gate.format(q=register) for gate in gates])
+
+
+def read_out(virtual: int, outcome: str, register: str = "Q0", free: bool = True) -> str:
+    """Measure a virtual qubit and return the bit."""
+    lines = [f"set {register} {virtual}", f"meas {register} {outcome}", f"ret_reg {outcome}"]
+    return "\n".join(lines + ([f"qfree {register}"] if free else []))
+
+
+def lines(*texts: str) -> str:
+    """Texts one after the other."""
+    return "\n".join(texts)
+
+
+def array_of(done: Done, address: int = 0) -> list[int | None]:
+    """A returned array."""
+    return list(dict(done.arrays)[address])
+
+
+def pairs_of(done: Done, address: int = 0) -> list[list[int | None]]:
+    """A returned results array, ten entries per pair."""
+    entries = array_of(done, address)
+    return [entries[i : i + 10] for i in range(0, len(entries), 10)]
+
+
+def bits_of(done: Done) -> list[int]:
+    """Returned registers, in order."""
+    return [value for _, value in done.registers]
+
+
+# --- invariants -----------------------------------------------------------------------------------------------
+
+
+def assert_consistent(qnpu: Qnpu) -> None:
+    """Owners, virtual maps, requests and queues of one QNPU agree."""
+    owners = qnpu.memory.owners
+    held: dict[int, int] = {}
+    for process in qnpu.processes.values():
+        for virtual, physical in process.virtual.items():
+            assert physical not in held, f"physical qubit {physical} is mapped twice"
+            held[physical] = process.pid
+            assert owners[physical] == process.pid, (
+                f"{virtual} of {process.pid} belongs to {owners[physical]}"
+            )
+        open_arrays = [request.results_address for request in process.requests]
+        assert sorted(open_arrays) == sorted(process.open_arrays)
+        for request in process.requests:
+            assert request.is_open
+            assert 0 <= request.delivered <= request.number
+        assert (process.state == "idle") == (process.current is None)
+        assert (process.state == "running") == (process is qnpu.running)
+        assert (process in qnpu.ready) == (process.state == "ready")
+        waits_for_memory = (
+            process.state == "waiting" and process.wait is not None and process.wait.kind == "memory"
+        )
+        assert (process in qnpu.memory.waiting) == waits_for_memory
+    for physical, owner in enumerate(owners):
+        assert owner in (FREE, NETWORK) or held.get(physical) == owner, f"qubit {physical} is lost to {owner}"
+    reserved: list[int] = []
+    for link in qnpu.netstack.links.values():
+        if link.qubit is not None:
+            reserved.append(link.qubit)
+        for sequence, item in link.items.items():
+            assert item.sequence == sequence
+            assert item.state in ("adding", "queued")
+            reserved += [pair.qubit for pair in item.made if pair.qubit is not None]
+    assert len(set(reserved)) == len(reserved), "one qubit is reserved twice"
+    for physical in reserved:
+        assert owners[physical] == NETWORK
+
+
+def assert_quiet(bench: Bench) -> None:
+    """All programs have stopped and nothing is left of them anywhere."""
+    for qnpu in bench.qnpus:
+        assert not qnpu.processes
+        assert qnpu.memory.owners == [FREE] * len(qnpu.memory.owners)
+        assert qnpu.running is None
+        assert not qnpu.ready
+        assert not qnpu.memory.waiting
+        assert not qnpu._timers, f"timers left on {qnpu.node}: {list(qnpu._timers)}"
+        assert not any(qnpu.netstack._receives.values())
+        assert not qnpu.netstack.process._measuring
+        for link in qnpu.netstack.links.values():
+            assert not link.items
+            assert not link.backlog
+            assert not link.held
+            assert link.outstanding is None
+    for link_state in bench.world._links.values():
+        assert link_state.stretch is None
 
 
 def _point(link: Link) -> LinkPoint:

@@ -1,0 +1,338 @@
+"""A running program: its clock, its tasks, its subroutines.
+
+The clock runs ahead of the event that woke the program by what computing costs; effects leave with that much
+more delay, so costs need no timers. `run` drives the tasks until all of them wait.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from cnpu.builder import Builder
+from cnpu.compiled import Compiled
+from cnpu.launch import Launch
+from cnpu.node import Node
+from cnpu.source import app_traceback, awaiting, failing
+from cnpu.submitted import SETTLED, Submitted
+from cnpu.tasks import Park, Ready, Task, cancel, parks
+from qruntime.actors import Emit, Message, Send, Wait
+from qruntime.errors import Fault, LimitError, ProgramError, QnosError
+from qruntime.limits import PROGRAM_TASKS, SUBROUTINES_QUEUED
+from qruntime.messages import Done, Submit
+from qruntime.values import normalise
+
+if TYPE_CHECKING:
+    from cnpu.routes import Routes
+    from cnpu.runtime import Cnpu
+
+
+class Program:
+    """One program of a CNPU from its start to its end.
+
+    `clock_ns` is its own time, never before the event it is woken by.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_failed",
+        "_main",
+        "_outstanding",
+        "_ready",
+        "_submitted",
+        "_tasks",
+        "builder",
+        "clock_ns",
+        "cnpu",
+        "launch",
+        "log",
+        "pid",
+        "role",
+        "routes",
+        "session",
+        "started_ns",
+    )
+
+    def __init__(self, cnpu: Cnpu, launch: Launch, routes: Routes, pid: int) -> None:
+        self.cnpu = cnpu
+        self.launch = launch
+        self.routes = routes
+        self.pid = pid
+        self.session = launch.session
+        self.role = launch.role
+        self.started_ns = self.clock_ns = cnpu.now_ns
+        self.log: list[tuple[int, str]] = []
+        self.builder = Builder(launch.flavour)
+        self._main: Task | None = None
+        self._ready: Ready = deque()
+        self._tasks = 0
+        self._submitted = 0
+        self._outstanding: dict[int, Submitted] = {}
+        self._failed: list[Submitted] = []  # aborted, and not as a consequence of an earlier one
+        self._ended = False
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Call the program's function and run it until it waits."""
+        launch = self.launch
+        try:
+            inputs = {name: normalise(value, f"input {name}") for name, value in launch.inputs.items()}
+            coroutine: Any = launch.main(Node(self), **inputs)
+            if coroutine.__class__ is not CoroutineType and not isinstance(coroutine, Coroutine):
+                raise ProgramError(
+                    f"the program of role {launch.role} is no coroutine function; write it as `async def`"
+                )
+        except Exception as error:
+            self._finish({}, error)
+            return
+        self._main = main = Task(coroutine, None, 0)
+        self._ready.append((main, None, None))
+        self.run()
+
+    def run(self) -> None:
+        """Drive the tasks that can go on, in the order in which they were woken."""
+        now_ns = self.cnpu.now_ns
+        if self.clock_ns < now_ns:
+            self.clock_ns = now_ns
+        ready = self._ready
+        while ready:
+            task, value, error = ready.popleft()
+            if task.over:
+                continue
+            try:
+                if error is None:
+                    park = task.coroutine.send(value)
+                else:
+                    park = task.coroutine.throw(error)
+            except StopIteration as stop:
+                self._over(task, stop.value, None)
+            except Exception as trouble:
+                self._over(task, None, trouble)
+            else:
+                if isinstance(park, Park) and park.program is self:
+                    park.task = task
+                    task.park = park
+                else:
+                    ready.appendleft((task, None, self._foreign(task, park)))
+
+    def begin(self, tasks: list[Task]) -> None:
+        """New tasks that run as soon as the present one waits."""
+        self._tasks += len(tasks)
+        if self._tasks > PROGRAM_TASKS:
+            for task in tasks:
+                task.coroutine.close()
+            self._tasks -= len(tasks)
+            raise LimitError(f"more than {PROGRAM_TASKS} tasks of one program at a time")
+        for task in tasks:
+            self._ready.append((task, None, None))
+
+    def end_tasks(self, number: int) -> None:
+        """So many tasks are over."""
+        self._tasks -= number
+
+    def wake(self, park: Park, value: Any, error: Exception | None) -> None:
+        """The task that waits in `park` goes on with `value`, or with `error` raised at its await."""
+        task = park.task
+        task.park = None
+        self._ready.append((task, value, error))
+
+    def resume(self, park: Park, value: Any, error: Exception | None) -> None:
+        """Wake a task and run."""
+        self.wake(park, value, error)
+        self.run()
+
+    def throw(self, error: QnosError) -> None:
+        """Raise `error` where the program waits, in the oldest task that does."""
+        blocked = self.blocked()
+        if not blocked:
+            return
+        blocked[0].disarm()
+        self.resume(blocked[0], None, error)
+
+    def blocked(self) -> list[Park]:
+        """All that the program waits for."""
+        return parks(self._main) if self._main is not None and not self._ended else []
+
+    def wait(self) -> Wait | None:
+        """Why the program does not go on, in one line."""
+        blocked = self.blocked()
+        if not blocked:
+            return None
+        # A deadlock report needs to know of a wait that only others can end.
+        first = next((park for park in blocked if park.kind != "timer"), blocked[0])
+        what = " and ".join(dict.fromkeys(park.what() for park in blocked))
+        return Wait(self.cnpu.name, self.pid, self.started_ns, first.kind, what)
+
+    def abandon(self) -> None:
+        """The shot is over: close what is still suspended."""
+        self._ended = True
+        if self._main is not None:
+            cancel(self._main)
+        for task, _, _ in self._ready:
+            cancel(task)
+
+    # --- time and effects -------------------------------------------------------------------------
+
+    def spend(self, cost_ns: int) -> None:
+        """Compute for so long."""
+        if not cost_ns:
+            return
+        self.clock_ns = self.cnpu.compute(self.clock_ns, cost_ns)
+
+    def send(self, actor: str, message: Message, latency_ns: int) -> None:
+        """A message leaves at the program's time."""
+        cnpu = self.cnpu
+        cnpu.effects.append(Send(actor, message, self.clock_ns - cnpu.now_ns + latency_ns))
+
+    def post(self, role: str, message: Message) -> None:
+        """A message for the program of another role of the session."""
+        actor, latency_ns = self.routes.classical(role)
+        if actor:
+            self.send(actor, message, latency_ns)
+        else:
+            self.cnpu.deliver_here(message, self.clock_ns)
+
+    def emit(self, event: str, *data: int | str) -> None:
+        """A trace record at the program's time; call it only while tracing."""
+        self.cnpu.effects.append(Emit(self.clock_ns, "cnpu", event, self.pid, data))
+
+    # --- subroutines ------------------------------------------------------------------------------
+
+    def submit(self) -> Submitted:
+        """Send what the SDK calls emitted since the last time."""
+        if not self.builder.pending:
+            return Submitted(self, SETTLED, None)
+        compiled = self.builder.finish()
+        return self.submit_code(compiled.code, compiled)
+
+    def submit_code(self, code: bytes, compiled: Compiled | None = None) -> Submitted:
+        """Send the bytes of a subroutine."""
+        if len(self._outstanding) >= SUBROUTINES_QUEUED:
+            raise LimitError(f"more than {SUBROUTINES_QUEUED} subroutines of one program on their way")
+        cnpu = self.cnpu
+        number = self._submitted
+        self._submitted = number + 1
+        settings = cnpu.settings
+        if cnpu.tracing:
+            self.emit("SUBROUTINE_SEND_ATTEMPT", number)
+        self.spend(settings.submit_ns if number else settings.submit_first_ns)
+        if cnpu.tracing:
+            self.emit("SUBROUTINE_SENT", number)
+        submitted = Submitted(self, number, compiled)
+        self._outstanding[number] = submitted
+        self.send(cnpu.qnpu, Submit(self.pid, number, code), cnpu.qnpu_latency_ns)
+        return submitted
+
+    def done(self, result: Done) -> None:
+        """A subroutine is done."""
+        submitted = self._returned(result.subroutine)
+        if submitted is not None:
+            submitted.settle(result)
+            self._wake_waiting(submitted)
+
+    def aborted(self, number: int, fault: Fault) -> None:
+        """A subroutine was refused or aborted."""
+        submitted = self._returned(number)
+        if submitted is None:
+            return
+        submitted.fail(fault, self._failed[-1] if self._failed else None)
+        if submitted.root is None:
+            self._failed.append(submitted)
+        self._wake_waiting(submitted)
+
+    def _returned(self, number: int) -> Submitted | None:
+        submitted = self._outstanding.pop(number, None)
+        if submitted is not None and self.cnpu.tracing:
+            cnpu = self.cnpu
+            at_ns = max(self.clock_ns, cnpu.now_ns)
+            cnpu.effects.append(Emit(at_ns, "cnpu", "RESULT_RCVD", self.pid, (number,)))
+        return submitted
+
+    def _wake_waiting(self, submitted: Submitted) -> None:
+        for park in submitted.waiting:
+            self.wake(park, None, None)
+        submitted.waiting.clear()
+        self.run()
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _over(self, task: Task, value: Any, error: Exception | None) -> None:
+        task.over = True
+        parent = task.parent
+        if parent is not None:
+            self._tasks -= 1
+            parent.done(task, value, error)
+        elif error is None and (self.builder.pending or self._outstanding or self._failed):
+            self._main = main = Task(self._settle(value), None, 0)
+            self._ready.append((main, None, None))
+        else:
+            self._finish(value, error)
+
+    async def _settle(self, value: Any) -> Any:
+        """A program that returned ends when all it emitted was run, so that returned futures have values."""
+        failed, self._failed = self._failed, []
+        for submitted in failed:
+            if not submitted.heard:
+                await submitted
+        if self.builder.pending:
+            self.submit()
+        for submitted in list(self._outstanding.values()):
+            await submitted
+        return value
+
+    def _finish(self, value: Any, error: Exception | None) -> None:
+        result: dict[str, Any] = {}
+        if error is None:
+            try:
+                result = _result(value)
+            except QnosError as trouble:
+                error = trouble
+        self._ended = True
+        if error is None:
+            self.cnpu.program_ended(self, result, None, "")
+        else:
+            self.cnpu.program_ended(self, result, _explained(error), app_traceback(error))
+
+    def _foreign(self, task: Task, awaited: Any) -> ProgramError:
+        """The error for a coroutine that awaits what is not ours."""
+        if isinstance(awaited, Park):
+            awaited.disarm()
+            what = "something of another program"
+        else:
+            what = f"a {type(awaited).__qualname__}" if awaited is not None else "something foreign"
+        place = awaiting(task.coroutine)
+        at = f"{place} awaits " if place is not None else "the program awaits "
+        data: dict[str, int | str] = {"file": place.file, "line": place.line} if place is not None else {}
+        return ProgramError(f"{at}{what}; a program can await only what `node` offers", **data)
+
+
+def _result(value: Any) -> dict[str, Any]:
+    """What a program returned, as plain data."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ProgramError(f"the program returned a {type(value).__qualname__}; a dict or None is needed")
+    result: dict[str, Any] = normalise(value, "the result")
+    return result
+
+
+def _explained(error: Exception) -> QnosError:
+    """The error as one of ours, with the place in the application."""
+    place = failing(error)
+    if isinstance(error, QnosError):
+        if place is not None:
+            error.data.setdefault("file", place.file)
+            error.data.setdefault("line", place.line)
+        return error
+    at = f" ({place})" if place is not None else ""
+    hint = ""
+    if isinstance(error, RuntimeError) and "event loop" in str(error):
+        hint = "; a program runs in simulated time and can await only what `node` offers"
+    explained = ProgramError(f"{type(error).__name__}: {error}{at}{hint}")
+    if place is not None:
+        explained.data.update(file=place.file, line=place.line)
+    explained.__cause__ = error
+    return explained

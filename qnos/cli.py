@@ -1,0 +1,65 @@
+"""The command line: ``qnos run``, ``sweep``, ``apps``, ``networks``, ``check-config``, ``asm``, ``disasm``.
+
+`main` is the entry point. Each command lives in a module of its own that is loaded when the command is
+used. A user's mistake is one message on stderr and exit status 1 (2 for a wrong call); Ctrl-C is status
+130.
+
+Hash randomisation (PYTHONHASHSEED) cannot change a result: nothing of ours iterates over a set, so the
+command line need not restart the interpreter to fix it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from qnos import __version__
+from qruntime.errors import QnosError
+
+# command -> (module, attribute, what the overview says)
+_COMMANDS = {
+    "run": ("qnos.cli_run", "run", "Run an application on a network."),
+    "sweep": ("qnos.cli_sweep", "sweep", "Run an application over a grid of values."),
+    "apps": ("qnos.cli_list", "apps", "List the applications that travel with qnos."),
+    "networks": ("qnos.cli_list", "networks", "List the networks that travel with qnos."),
+    "check-config": ("qnos.cli_list", "check_config", "Check network files, say what they mean."),
+    "asm": ("qnos.cli_isa", "asm", "Assemble NetQASM text to bytes."),
+    "disasm": ("qnos.cli_isa", "disasm", "Print NetQASM bytes as text."),
+}
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class _Commands(click.Group):
+    """Loads a command when it is used, and turns our errors into one message."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except QnosError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="qnos")
+def main() -> None:
+    """An operating system for quantum network nodes, on a simulated quantum network."""

@@ -1,0 +1,125 @@
+"""``qnos run``."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from qnos import api
+from qnos.cli import INTERRUPTED
+from qnos.cli_options import inputs_of, placement_of, run_options, values_of
+from qnos.loading import with_values
+from qnos.noise import effective_noise
+from qnos.present import Bar, show_result, show_trace
+from qnos.results import RunResult
+from qruntime.errors import ConfigError
+
+
+@click.command()
+@click.argument("app")
+@run_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option(
+    "--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace here (JSONL)."
+)
+@click.option("--shot", type=click.IntRange(min=0), help="Run this one shot of the run alone.")
+@click.option("--processes", is_flag=True, help="Every CNPU and QNPU a process; the results are the same.")
+@click.option(
+    "--in-flight",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="With --processes: independent shots under way at once.",
+)
+@click.option("--explain", is_flag=True, help="Run one shot and print what happened when, and where.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("qnos-results"),
+    show_default=True,
+    help="Directory of the result file.",
+)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    app: str,
+    network: str,
+    shots: int,
+    seed: int,
+    inputs: tuple[str, ...],
+    values: tuple[str, ...],
+    placement: tuple[str, ...],
+    as_json: bool,
+    trace: Path | None,
+    shot: int | None,
+    processes: bool,
+    in_flight: int,
+    explain: bool,
+    out: Path,
+) -> None:
+    """Run APP, a shipped name or a file, on a network.
+
+    Prints every metric with its 95 % interval and the value a theory expects, the noise in force, where
+    simulated time went, and the path of the result file. Status 1 if a program failed, 130 after Ctrl-C.
+    """
+    if explain and (as_json or trace is not None):
+        raise click.UsageError("--explain prints the trace of one shot; it goes without --json and --trace")
+    loaded = with_values(network, values_of(values))
+    timeline = io.BytesIO() if explain else None
+    errors = Console(stderr=True)
+    total = shots if shot is None and not explain else 1
+    show_bar = errors.is_terminal and not as_json and not explain
+    with Bar(total, errors) as bar:
+        result = api.run(
+            app,
+            loaded,
+            shots=shots,
+            seed=seed,
+            inputs=inputs_of(inputs),
+            placement=placement_of(placement),
+            trace=timeline or trace or as_json,
+            shot=0 if explain and shot is None else shot,
+            progress=bar if show_bar else None,
+            processes=processes,
+            in_flight=in_flight,
+        )
+    unsaved = _save(result, out)
+    if as_json:
+        click.echo(json.dumps(result.to_json_dict(), allow_nan=False))
+    else:
+        console = Console(file=sys.stdout)
+        if timeline is not None:
+            show_trace(timeline.getvalue().splitlines(), console)
+        show_result(result, effective_noise(loaded), console)
+    if unsaved:
+        click.echo(f"Error: {unsaved}", err=True)
+    _tell_failures(result)
+    if result.interrupted:
+        click.echo(f"Interrupted after {result.shots} shots", err=True)
+        ctx.exit(INTERRUPTED)
+    if result.errors or unsaved:
+        ctx.exit(1)
+
+
+def _save(result: RunResult, out: Path) -> str:
+    """Why the result could not be saved, empty if it was: what was found is shown in any case."""
+    try:
+        result.save(out)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def _tell_failures(result: RunResult) -> None:
+    """The first failure with the application's own traceback; the others are in the result file."""
+    if not result.errors:
+        return
+    first = api.first_cause(result)
+    click.echo(f"Error: {api.failures(result)}", err=True)
+    if first.traceback:
+        click.echo(first.traceback.rstrip(), err=True)

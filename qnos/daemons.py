@@ -1,0 +1,170 @@
+"""The three kinds of process of a network: `qnos-cnpu`, `qnos-qnpu` and `qnos-world`.
+
+Each takes the network and its addresses from a runtime directory (see `runtime_dir`), and runs one actor,
+or the world with the time authority.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qnos.assembly import channels, make_cnpu, make_qnpu, make_worlds, world_names
+from qnos.config import NetworkConfig
+from qnos.runtime_dir import RuntimeDir
+from qruntime.actors import Message
+from qruntime.authority import Authority, Remote
+from qruntime.control import EndedRow, Load
+from qruntime.errors import ConfigError, Fault
+from qruntime.host import serve_host
+from qruntime.lookahead import distances
+from qruntime.rng import Streams
+from qruntime.shell import Hosted, serve_shell
+
+if TYPE_CHECKING:
+    from cnpu.launch import Launch
+    from cnpu.runtime import Cnpu
+
+
+def cnpu_main(runtime: RuntimeDir, node: str) -> None:
+    """Be the CNPU of `node`."""
+    network, seed = runtime.load()
+    node_id = network.node_names.index(node)
+    streams = Streams(seed)
+    launches: list[Launch] = []
+
+    def make() -> Cnpu:
+        cnpu = make_cnpu(network, node_id, streams)
+        cnpu.launches = list(launches)
+        return cnpu
+
+    def load(order: Load) -> None:
+        launches[:] = _launches(order, node, len(network.nodes))
+
+    _serve(runtime, Hosted(f"{node}/cnpu", make, load, _ended))
+
+
+def qnpu_main(runtime: RuntimeDir, node: str) -> None:
+    """Be the QNPU of `node`."""
+    network, seed = runtime.load()
+    node_id = network.node_names.index(node)
+    streams = Streams(seed)
+    _serve(runtime, Hosted(f"{node}/qnpu", lambda: make_qnpu(network, node_id, streams)))
+
+
+def world_main(runtime: RuntimeDir) -> None:
+    """Be the world and the time authority."""
+    network, seed = runtime.load()
+    nodes = network.node_names
+
+    serve_host(
+        runtime.address("world"),
+        [f"{node}/cnpu" for node in nodes],
+        [f"{node}/qnpu" for node in nodes],
+        dict.fromkeys(world_names(network)),
+        universe_maker(network, seed),
+    )
+
+
+def universe_maker(
+    network: NetworkConfig, seed: int
+) -> Callable[[int, Callable[[str, tuple[int, str, int], Message], None]], Authority]:
+    """How the host makes a universe: the same actors, ranks and channels as in one process, the nodes'
+    remote."""
+    nodes = network.node_names
+    ways = channels(network)
+    names = [f"{node}/{unit}" for node in nodes for unit in ("cnpu", "qnpu")]
+    worlds = list(dict.fromkeys(world_names(network)))
+    heralds: dict[tuple[str, str], int] = {}
+    for link in network.links:
+        least = int(link.model.cycle_ns)
+        for a, b in (link.nodes, link.nodes[::-1]):
+            heralds[f"{a}/qnpu", f"{b}/qnpu"] = least
+    reach = distances([*names, *worlds], ways, worlds, heralds)
+    testing = network.testing
+
+    def make(universe: int, send_body: Callable[[str, tuple[int, str, int], Message], None]) -> Authority:
+        actors: list[Any] = [*map(Remote, names), *make_worlds(network, Streams(seed))]
+        return Authority(
+            universe,
+            actors,
+            ways,
+            reach,
+            send_body,
+            jitter_ns=testing.jitter_ns,
+            jitter_seed=seed,
+            rank_seed=seed if testing.permute_ranks else None,
+        )
+
+    return make
+
+
+def _serve(runtime: RuntimeDir, hosted: Hosted) -> None:
+    serve_shell(hosted, runtime.address(hosted.name), runtime.address("world"))
+
+
+def _launches(order: Load, node: str, nodes: int) -> list[Launch]:
+    """The programs of an application that run on this node.
+
+    `ConfigError` if our copy of it is another one.
+    """
+    from cnpu.app import load_app
+    from cnpu.launch import Launch
+
+    app = load_app(order.app)
+    if app.sha256 != order.sha256:
+        raise ConfigError(
+            f"application {order.app} on {node} has sha256 {app.sha256[:12]}..., the one submitted has "
+            f"{order.sha256[:12]}...",
+            app=order.app,
+        )
+    roles = app.roles(nodes)
+    return [
+        Launch(
+            session=order.session,
+            app=app.name,
+            role=role,
+            main=roles[role],
+            inputs=order.inputs[role],
+            placement=order.placement,
+        )
+        for role in order.roles
+        if order.placement[role] == node
+    ]
+
+
+def _ended(cnpu: Cnpu, told: int) -> list[EndedRow]:
+    if len(cnpu.ended) == told:
+        return []
+    return [
+        EndedRow(
+            end.session,
+            end.role,
+            end.pid,
+            end.value,
+            None if end.error is None else Fault.of(end.error),
+            end.traceback,
+            end.started_ns,
+            end.ended_ns,
+            tuple(end.log),
+        )
+        for end in list(cnpu.ended.values())[told:]
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m qnos.daemons (cnpu|qnpu) DIR NODE` or `world DIR`: how the launcher starts a process."""
+    kind, directory, *node = sys.argv[1:] if arguments is None else arguments
+    runtime = RuntimeDir(Path(directory))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if kind == "world":
+        world_main(runtime)
+    else:
+        {"cnpu": cnpu_main, "qnpu": qnpu_main}[kind](runtime, node[0])
+
+
+if __name__ == "__main__":
+    main()

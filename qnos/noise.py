@@ -1,0 +1,73 @@
+"""The noise in force on a network, said in words: nobody should have to guess whether a default is noisy.
+
+`effective_noise(network)` gives one line per group of equal devices and of equal links.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from msgspec import inspect
+
+from qdriver import registry
+from qdriver.spec import DeviceSpec
+from qnos import fields
+from qnos.config import DeviceConfig, LinkConfig, NetworkConfig
+from qnos.units import duration
+
+
+def effective_noise(network: NetworkConfig) -> list[str]:
+    """Lines such as ``alice, bob: T1 10 s, T2 1 s, two_qubit_gate_depolarise 0.01``.
+
+    What has no noise says so. Coherence times come from the device's spec; of the device's parameters every
+    probability other than 0 counts as noise.
+    """
+    groups: dict[str, list[str]] = {}
+    for node in network.nodes:
+        groups.setdefault(device_noise(node.device), []).append(node.name)
+    for link in network.links:
+        groups.setdefault(link_noise(link), []).append("-".join(link.nodes))
+    return [f"{', '.join(names)}: {text}" for text, names in groups.items()]
+
+
+def device_noise(device: DeviceConfig) -> str:
+    """The noise of one device; ``noiseless device`` if it has none."""
+    spec = registry.hardware(device.kind).spec(device.parameters, {})
+    parts = _coherence(spec)
+    for row in fields.rows(type(device.parameters)):
+        value = getattr(device.parameters, row.name)
+        if _is_probability(row.info) and value:
+            parts.append(f"{row.name} {fields.number(value)}")
+    return ", ".join(parts) or "noiseless device"
+
+
+def link_noise(link: LinkConfig) -> str:
+    """The fidelity of a link's pairs and how often they come; says so if they are perfect."""
+    model = link.model
+    pair = "perfect pairs" if model.fidelity == 1 else f"pairs of fidelity {fields.number(model.fidelity)}"
+    mean_ns = model.cycle_ns / model.success_probability
+    return f"{pair}, one in {duration(mean_ns)} on average"
+
+
+def _coherence(spec: DeviceSpec) -> list[str]:
+    kinds: dict[str, list[str]] = {}
+    for qubit in spec.qubits:
+        times = [
+            f"{name} {duration(time_ns)}"
+            for name, time_ns in (("T1", qubit.t1_ns), ("T2", qubit.t2_ns))
+            if math.isfinite(time_ns)
+        ]
+        roles = kinds.setdefault(", ".join(times), [])
+        if qubit.role not in roles:
+            roles.append(qubit.role)
+    if len(kinds) == 1:
+        return [text for text in kinds if text]
+    return [f"{' and '.join(roles)} qubits {text or 'without decay'}" for text, roles in kinds.items()]
+
+
+def _is_probability(info: inspect.Type) -> bool:
+    plain: Any = info
+    while isinstance(plain, inspect.Metadata):
+        plain = plain.type
+    return isinstance(plain, inspect.FloatType) and plain.ge == 0 and plain.le == 1

@@ -1,0 +1,129 @@
+"""Reference pages made from what the code checks: the schemas of settings and the instruction table.
+
+`python -m qnos.schema_docs` writes ``docs/reference/configuration.md`` and ``instructions.md``; with
+``--check`` it writes nothing and exits with 1 if a page on disk differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cnpu.launch import CnpuSettings
+from netqasm_isa import FLAVOURS, INSTRUCTIONS
+from qdriver import registry
+from qnos import fields
+from qnos.config import PRESETS, ChannelConfig, Latency, NetworkFile, NodeFile, OsFile, Testing
+from qnpu.settings import QnpuSettings
+from qworld.links import KINDS
+
+GENERATED = "<!-- Made by `python -m qnos.schema_docs` from the schemas in the code; edits here are lost. -->"
+
+
+def pages() -> dict[str, str]:
+    """File name -> content of every page."""
+    return {"configuration.md": configuration(), "instructions.md": instructions()}
+
+
+def configuration() -> str:
+    """Everything a network file may say."""
+    parts = [
+        GENERATED,
+        "# Network files\n\nA network is a YAML file. Times are simulated nanoseconds. Unknown fields, "
+        "duplicate keys and values out of range are errors that name file, line and field.",
+        _section("The file", NetworkFile),
+        _section("`nodes[]`", NodeFile),
+    ]
+    for kind in registry.names():
+        parts.append(_section(f"`nodes[].device` of kind `{kind}`", registry.hardware(kind).schema))
+    parts.append(
+        "## `links[]`\n\n`nodes` names the two ends, `kind` the model; the rest depends on the kind."
+    )
+    parts.extend(_section(f"`links[]` of kind `{kind}`", schema) for kind, schema in KINDS.items())
+    parts.append(_section("`os`", OsFile))
+    parts.append(_presets())
+    parts.append(_section("`os.cnpu`", CnpuSettings))
+    parts.append(_section("`os.qnpu`", QnpuSettings))
+    parts.append(_section("`os.latency`", Latency))
+    parts.append(_section("`channels[]`", ChannelConfig))
+    parts.append(_section("`testing`", Testing))
+    return "\n\n".join(parts) + "\n"
+
+
+def instructions() -> str:
+    """Every NetQASM instruction."""
+    heading = ("instruction", "opcode", "operands", "flavours", "effect", "example")
+    rows = [
+        (
+            f"`{row.mnemonic}`",
+            str(row.opcode),
+            ", ".join(row.names),
+            "all" if row.flavours == FLAVOURS else ", ".join(row.flavours),
+            row.effect,
+            f"`{row.example}`",
+        )
+        for row in INSTRUCTIONS
+    ]
+    intro = (
+        "# Instructions\n\nA command is seven bytes: the opcode, the operands, zero padding. Angles are "
+        "n*pi/2^d. An operation on a qubit names the register that holds its virtual id."
+    )
+    return "\n\n".join([GENERATED, intro, _table(heading, rows)]) + "\n"
+
+
+def _section(title: str, schema: type[Any]) -> str:
+    doc = " ".join((schema.__doc__ or "").split())
+    rows = [(f"`{row.name}`", row.allowed, row.default, row.description) for row in fields.rows(schema)]
+    return f"## {title}\n\n{doc}\n\n{_table(('field', 'allowed', 'default', 'meaning'), rows)}"
+
+
+def _presets() -> str:
+    flat = {name: _flat(msgspec.to_builtins(preset)) for name, preset in PRESETS.items()}
+    keys = [key for key in next(iter(flat.values())) if key != "preset"]
+    rows = [(f"`{key}`", *(fields.in_words(values[key]) for values in flat.values())) for key in keys]
+    return "## Presets of `os`\n\n" + _table(("value", *(f"`{name}`" for name in flat)), rows)
+
+
+def _flat(data: dict[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{before}{key}."))
+        else:
+            flat[before + key] = value
+    return flat
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pages, or check them; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m qnos.schema_docs", description=__doc__)
+    parser.add_argument("directory", nargs="?", type=Path, default=Path("docs/reference"))
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page differs")
+    options = parser.parse_args(arguments)
+    stale = 0
+    for name, text in pages().items():
+        page = options.directory / name
+        if page.is_file() and page.read_text("utf-8") == text:
+            continue
+        if options.check:
+            print(f"{page} differs from the code; run python -m qnos.schema_docs", file=sys.stderr)
+            stale = 1
+            continue
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(text, "utf-8")
+        print(f"wrote {page}")
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main())

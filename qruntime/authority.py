@@ -1,0 +1,203 @@
+"""The time authority: the kernel's heap, with most of its actors in processes of their own.
+
+Pure, like everything that decides: `advance()` says which events may be granted now, `reported()` takes
+what a granted event caused. Actors that cannot reach each other in time are granted together (`lookahead`);
+the order of events is the kernel's own, so a trace does not depend on which process answered first.
+
+Message bodies are not here: on the heap an arrival holds a `Token`. The world is an actor of this process;
+its bodies come and go through `bodies` and `send_body`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+from qruntime.actors import (
+    Actor,
+    Arrival,
+    CancelTimer,
+    Doomed,
+    Effect,
+    Emit,
+    Event,
+    Expiry,
+    Message,
+    Send,
+    SetTimer,
+    Start,
+    Wait,
+)
+from qruntime.control import ARRIVAL, CANCEL_TIMER, DOOMED, EXPIRY, SEND, SET_TIMER, START, Grant
+from qruntime.errors import QnosError
+from qruntime.kernel import Kernel, _Slot
+
+
+class Token(Message, frozen=True, gc=False):
+    """Stands for a message body that is on its way from its sender to its receiver: the sender's `n`-th
+    effect."""
+
+    n: int
+
+
+class Remote:
+    """An actor that lives in another process: a name on the heap, nothing else."""
+
+    tracing = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def reset(self, shot: int) -> None:
+        """Its process makes it afresh at the first grant."""
+
+    def handle(self, event: Event, now_ns: int) -> Sequence[Effect]:
+        """Never called: the authority grants instead."""
+        raise AssertionError(f"{self.name} is in another process")
+
+    def waits(self) -> list[Wait]:
+        """Known only by asking its process."""
+        return []
+
+
+class Authority(Kernel):
+    """One universe.
+
+    `distances` is `lookahead.distances` of the same actors and channels.
+    """
+
+    def __init__(
+        self,
+        universe: int,
+        actors: Sequence[Actor],
+        channels: Mapping[tuple[str, str], int],
+        distances: Mapping[tuple[str, str], int],
+        send_body: Callable[[str, tuple[int, str, int], Message], None],
+        *,
+        jitter_ns: int = 0,
+        jitter_seed: int = 0,
+        rank_seed: int | None = None,
+    ) -> None:
+        super().__init__(actors, channels, jitter_ns=jitter_ns, jitter_seed=jitter_seed, rank_seed=rank_seed)
+        self.universe = universe
+        self.shot = -1
+        self.bodies: dict[tuple[str, int], Message] = {}  # for the actors of this process, by (src, n)
+        self._send_body = send_body
+        self._reach = {
+            slot.name: {other.name: distances[slot.name, other.name] for other in self._slots}
+            for slot in self._slots
+        }
+        self._granted: dict[str, tuple[_Slot, int, int]] = {}  # who is busy, at which time and delta
+        self.overlapping = 0  # grants given while another was out
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody is busy and nothing is left to happen."""
+        return not self._granted and not self._heap
+
+    def begin(self, shot: int) -> None:
+        """A fresh universe for `shot`."""
+        self.shot = shot
+        self.bodies.clear()
+        self._granted.clear()
+        self.reset(shot)
+
+    def advance(self) -> list[tuple[str, Grant]]:
+        """The grants that may go out now, with their actors; events of the world are handled on the way."""
+        grants: list[tuple[str, Grant]] = []
+        kept = []
+        heap = self._heap
+        busy = [(now, self._reach[name]) for name, (_, now, _) in self._granted.items()]
+        while heap:
+            entry = heappop(heap)
+            now, delta, _, n, slot, event = entry
+            if event.__class__ is Expiry and slot.timers.get(event.timer) != n:
+                continue  # cancelled or replaced
+            name = slot.name
+            if any(now >= since + reach[name] for since, reach in busy):
+                kept.append(entry)
+                busy.append((now, self._reach[name]))
+                if len(busy) > 2 * len(self._slots):
+                    break  # everybody waits for somebody
+                continue
+            if slot.actor.__class__ is Remote:
+                grants.append((name, self._grant(slot, event, now, n)))
+                self.overlapping += bool(self._granted)
+                self._granted[name] = (slot, now, delta)
+                busy.append((now, self._reach[name]))
+                self.events += 1
+            elif not self._handle_here(slot, event, now, delta):
+                kept.append(entry)  # its body is still on the way
+                busy.append((now, self._reach[name]))
+        for entry in kept:
+            heappush(heap, entry)
+        return grants
+
+    def reported(self, actor: str, rows: Sequence[Sequence[Any]]) -> None:
+        """What the event granted to `actor` caused.
+
+        Raises `QnosError` if nothing was granted to it.
+        """
+        granted = self._granted.pop(actor, None)
+        if granted is None:
+            raise QnosError(f"{actor} reports without a grant", actor=actor)
+        slot, now, delta = granted
+        n = slot.n
+        effects: list[Effect] = []
+        for row in rows:
+            kind = row[0]
+            if kind == SEND:
+                effects.append(Send(row[1], Token(n), row[2]))
+                n += 1
+            elif kind == SET_TIMER:
+                effects.append(SetTimer(row[1], row[2]))
+                n += 1
+            elif kind == CANCEL_TIMER:
+                effects.append(CancelTimer(row[1]))
+            else:
+                effects.append(Emit(row[1], row[2], row[3], row[4], tuple(row[5])))
+        self._pass_to(now)
+        self._apply(slot, effects, now, delta)
+
+    def _grant(self, slot: _Slot, event: Event, now: int, n: int) -> Grant:
+        tracing = self.on_record is not None
+        if isinstance(event, Arrival):
+            token = event.message
+            assert isinstance(token, Token)
+            return Grant(self.universe, self.shot, now, ARRIVAL, event.src, token.n, tracing=tracing)
+        if isinstance(event, Expiry):
+            del slot.timers[event.timer]
+            assert isinstance(event.timer, int)
+            return Grant(self.universe, self.shot, now, EXPIRY, timer=event.timer, tracing=tracing)
+        if isinstance(event, Start):
+            return Grant(self.universe, self.shot, now, START, tracing=tracing)
+        assert isinstance(event, Doomed)
+        return Grant(
+            self.universe, self.shot, now, DOOMED, pid=event.pid, report=event.report, tracing=tracing
+        )
+
+    def _handle_here(self, slot: _Slot, event: Event, now: int, delta: int) -> bool:
+        """Let an actor of this process take its event; False if the body is not here yet."""
+        if isinstance(event, Arrival):
+            assert isinstance(event.message, Token)
+            body = self.bodies.pop((event.src, event.message.n), None)
+            if body is None:
+                return False
+            event = Arrival(event.src, body)
+        elif isinstance(event, Expiry):
+            del slot.timers[event.timer]
+        self._pass_to(now)
+        self.events += 1
+        n = slot.n
+        effects: list[Effect] = []
+        for effect in slot.handle(event, now):
+            if isinstance(effect, Send):
+                self._send_body(effect.dst, (self.universe, slot.name, n), effect.message)
+                effect = Send(effect.dst, Token(n), effect.delay_ns)
+                n += 1
+            elif isinstance(effect, SetTimer):
+                n += 1
+            effects.append(effect)
+        self._apply(slot, effects, now, delta)
+        return True

@@ -1,0 +1,246 @@
+"""What the time authority and the processes of actors say to each other, beside the messages of the actors
+themselves.
+
+A `Grant` lets one actor take one event; its `Report` has the effects, with a token in place of each message
+body: the body itself goes straight to its receiver. A *universe* is one network on one timeline (a shot, or
+a live session); several are under way at once, and nothing of one can reach another.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from qruntime.actors import Message
+from qruntime.errors import Fault, WireError
+from qruntime.wire import VERSION, tag_tuples, untag_tuple
+
+START, ARRIVAL, EXPIRY, DOOMED = range(4)  # kinds of event in a Grant
+SEND, SET_TIMER, CANCEL_TIMER, EMIT = range(4)  # kinds of effect in a Report
+
+
+class Hello(Message, frozen=True, tag=60):
+    """A process is up: which actor it runs, and where it listens."""
+
+    actor: str
+    address: str
+    wire_version: int
+    pid: int
+
+
+class Welcome(Message, frozen=True, tag=61):
+    """All are up: where each actor listens."""
+
+    addresses: dict[str, str]
+
+
+class Grant(Message, frozen=True, tag=62):
+    """Take this event now; with START the actor of this universe is as new, for `shot`.
+
+    `n` is the sender's number of an arrival (with `src` the token of its body), `timer` the number that the
+    process gave to a timer's name; `pid` and `report` belong to a deadlock verdict.
+    """
+
+    universe: int
+    shot: int
+    now_ns: int
+    kind: int
+    src: str = ""
+    n: int = -1
+    timer: int = -1
+    pid: int = -1
+    report: str = ""
+    tracing: bool = False
+
+
+class WaitRow(msgspec.Struct, frozen=True, array_like=True):
+    """One `Wait` on the wire."""
+
+    pid: int
+    started_ns: int
+    kind: str
+    what: str
+
+
+class EndedRow(msgspec.Struct, frozen=True, array_like=True):
+    """How one program ended: its value, or its fault."""
+
+    session: int
+    role: str
+    pid: int
+    value: dict[str, Any]
+    fault: Fault | None
+    traceback: str
+    started_ns: int
+    ended_ns: int
+    log: tuple[tuple[int, str], ...] = ()
+
+
+class Report(Message, frozen=True, tag=63):
+    """What an event caused, in order; rows by kind:
+
+    (SEND, dst, delay_ns) · (SET_TIMER, timer, at_ns) · (CANCEL_TIMER, timer) · (EMIT, t_ns, unit, event,
+    pid, data). `ended` has the programs that ended with it; `crash` is the traceback of a bug, else empty.
+    """
+
+    universe: int
+    actor: str
+    effects: tuple[tuple[Any, ...], ...]
+    ended: tuple[EndedRow, ...] = ()
+    crash: str = ""
+
+
+class Ask(Message, frozen=True, tag=64):
+    """Nothing is left to happen in this universe, yet programs have not ended: who waits?"""
+
+    universe: int
+
+
+class Answer(Message, frozen=True, tag=65):
+    """Answer to `Ask`."""
+
+    universe: int
+    actor: str
+    waits: tuple[WaitRow, ...]
+
+
+class Forget(Message, frozen=True, tag=66):
+    """This universe is over."""
+
+    universe: int
+
+
+class Load(Message, frozen=True, tag=67):
+    """Have these programs ready for the universes to come.
+
+    `sha256` is of the application's source.
+    """
+
+    app: str
+    sha256: str
+    session: int
+    roles: tuple[str, ...]
+    inputs: dict[str, dict[str, Any]]
+    placement: dict[str, str]
+
+
+class Loaded(Message, frozen=True, tag=68):
+    """Answer to `Load`; `fault` says why not."""
+
+    actor: str
+    fault: Fault | None = None
+
+
+class Leave(Message, frozen=True, tag=69):
+    """End the process."""
+
+
+class Run(Message, frozen=True, tag=70):
+    """A client asks for shots of an application; answers go to `reply_to`: `ShotDone` in order, then
+    `RunDone`."""
+
+    reply_to: str
+    load: Load
+    first_shot: int
+    shots: int
+    in_flight: int
+    tracing: bool
+    trace_path: str = ""
+
+
+class TraceRow(msgspec.Struct, frozen=True, array_like=True):
+    """One trace record on the wire."""
+
+    t_ns: int
+    node: str
+    unit: str
+    event: str
+    pid: int
+    data: tuple[int | str, ...]
+
+
+class ShotDone(Message, frozen=True, tag=71):
+    """One shot is over: how its programs ended, and its trace if it was asked for."""
+
+    shot: int
+    ended: tuple[EndedRow, ...]
+    records: tuple[TraceRow, ...] = ()
+
+
+class RunDone(Message, frozen=True, tag=72):
+    """The run is over; `fault` if it could not be finished.
+
+    Counters are of the authority.
+    """
+
+    fault: Fault | None
+    grants: int
+    overlapping: int
+
+
+ControlMessage = (
+    Hello
+    | Welcome
+    | Grant
+    | Report
+    | Ask
+    | Answer
+    | Forget
+    | Load
+    | Loaded
+    | Leave
+    | Run
+    | ShotDone
+    | RunDone
+)
+
+_decoder: Final[msgspec.msgpack.Decoder[ControlMessage]] = msgspec.msgpack.Decoder(
+    ControlMessage, ext_hook=untag_tuple
+)
+_token_decoder: Final = msgspec.msgpack.Decoder(tuple[int, str, int])
+_encoder: Final = msgspec.msgpack.Encoder()
+
+
+def encode_control(message: Message) -> bytes:
+    """Bytes of one control message; program values in it keep their tuples."""
+    if isinstance(message, Load):
+        message = msgspec.structs.replace(message, inputs=tag_tuples(message.inputs))
+    elif isinstance(message, Run):
+        load = msgspec.structs.replace(message.load, inputs=tag_tuples(message.load.inputs))
+        message = msgspec.structs.replace(message, load=load)
+    elif isinstance(message, Report | ShotDone) and message.ended:
+        ended = tuple(msgspec.structs.replace(row, value=tag_tuples(row.value)) for row in message.ended)
+        message = msgspec.structs.replace(message, ended=ended)
+    return bytes([VERSION]) + _encoder.encode(message)
+
+
+def decode_control(data: bytes) -> ControlMessage:
+    """The control message in `data`.
+
+    Raises `WireError` for anything else.
+    """
+    if not data or data[0] != VERSION:
+        raise WireError(
+            f"control message version {data[0] if data else 'missing'}; this end speaks {VERSION}"
+        )
+    try:
+        return _decoder.decode(memoryview(data)[1:])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise WireError(f"not a control message: {error}") from None
+
+
+def pack_token(universe: int, src: str, n: int) -> bytes:
+    """The name of one message body: sender's `n`-th effect in that universe."""
+    return _encoder.encode((universe, src, n))
+
+
+def unpack_token(data: bytes) -> tuple[int, str, int]:
+    """The token in `data`.
+
+    Raises `WireError` for anything else.
+    """
+    try:
+        return _token_decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise WireError(f"not a token: {error}") from None

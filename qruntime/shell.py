@@ -1,0 +1,243 @@
+"""The shell of one actor in a process of its own.
+
+It contains no decisions. It takes a `Grant`, waits until the granted message's body is in hand, lets the
+actor handle the event, sends the bodies of what the actor sends straight to their receivers, and reports
+the rest to the time authority. Everything comes in on one socket, as a control message (or an empty frame)
+and any number of bodies (two frames each: token, message); bodies between an actor and the world ride with
+the report or grant that names them.
+
+`serve_shell(...)` runs until the authority says `Leave`.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import trio
+import zmq
+
+from qruntime.actors import (
+    Actor,
+    Arrival,
+    CancelTimer,
+    Doomed,
+    Effect,
+    Event,
+    Expiry,
+    Message,
+    Send,
+    SetTimer,
+    Start,
+)
+from qruntime.control import (
+    ARRIVAL,
+    CANCEL_TIMER,
+    EMIT,
+    EXPIRY,
+    SEND,
+    SET_TIMER,
+    START,
+    Answer,
+    Ask,
+    EndedRow,
+    Forget,
+    Grant,
+    Hello,
+    Leave,
+    Load,
+    Loaded,
+    Report,
+    WaitRow,
+    Welcome,
+    decode_control,
+    encode_control,
+    pack_token,
+    unpack_token,
+)
+from qruntime.errors import Fault, QnosError, WireError
+from qruntime.sockets import Socket, Sockets
+from qruntime.wire import VERSION, decode, encode
+
+
+class Hosted:
+    """What a process offers its shell: the actor's name and maker, and what only a CNPU does.
+
+    `ended(actor, k)` gives the programs that ended after the first k.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], Actor],
+        load: Callable[[Load], None] | None = None,
+        ended: Callable[[Any, int], Sequence[EndedRow]] | None = None,
+    ) -> None:
+        self.name = name
+        self.make = make
+        self.load = load
+        self.ended = ended
+
+
+class _Universe:
+    """One instance of the actor, with the numbers its timers go by on the wire."""
+
+    __slots__ = ("actor", "numbers", "sent", "timers", "told")
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.sent = 0  # counts sends and timers, as the authority does
+        self.timers: list[Any] = []
+        self.numbers: dict[Any, int] = {}
+        self.told = 0  # ended programs already reported
+
+    def number(self, timer: Any) -> int:
+        number = self.numbers.get(timer)
+        if number is None:
+            number = self.numbers[timer] = len(self.timers)
+            self.timers.append(timer)
+        return number
+
+
+class Shell:
+    """State of the process: universes, grants that wait for a body, bodies that wait for their grant."""
+
+    def __init__(self, hosted: Hosted, sockets: Sockets, authority: Socket) -> None:
+        self._hosted = hosted
+        self._sockets = sockets
+        self._authority = authority
+        self._addresses: dict[str, str] = {}
+        self._peers: dict[str, Socket] = {}
+        self._universes: dict[int, _Universe] = {}
+        self._bodies: dict[tuple[int, str, int], Message] = {}
+        self._waiting: dict[tuple[int, str, int], Grant] = {}
+        self.leaving = False
+        self.refused = 0  # what came in and was no message
+
+    def take(self, frames: list[bytes]) -> None:
+        """One thing that came in."""
+        try:
+            tokens = [unpack_token(frame) for frame in frames[1::2]]
+            bodies = [decode(frame) for frame in frames[2::2]]
+            message = decode_control(frames[0]) if frames[0] else None
+        except WireError:
+            self.refused += 1
+            return
+        self._bodies.update(zip(tokens, bodies, strict=False))
+        if message is None:
+            for token in tokens:
+                grant = self._waiting.pop(token, None)
+                if grant is not None:
+                    self._activate(grant)
+        elif isinstance(message, Grant):
+            token = (message.universe, message.src, message.n)
+            if message.kind == ARRIVAL and token not in self._bodies:
+                self._waiting[token] = message
+            else:
+                self._activate(message)
+        elif isinstance(message, Ask):
+            self._answer(message)
+        elif isinstance(message, Forget):
+            self._universes.pop(message.universe, None)
+        elif isinstance(message, Load):
+            self._load(message)
+        elif isinstance(message, Welcome):
+            self._addresses = message.addresses
+        elif isinstance(message, Leave):
+            self.leaving = True
+
+    def _activate(self, grant: Grant) -> None:
+        event: Event
+        if grant.kind == START:
+            universe = self._enter(grant)
+            event = Start()
+        else:
+            universe = self._universes[grant.universe]
+            if grant.kind == ARRIVAL:
+                event = Arrival(grant.src, self._bodies.pop((grant.universe, grant.src, grant.n)))
+            elif grant.kind == EXPIRY:
+                event = Expiry(universe.timers[grant.timer])
+            else:
+                event = Doomed(grant.pid, grant.report)
+        riders: list[bytes] = []
+        try:
+            effects = universe.actor.handle(event, grant.now_ns)
+            rows = tuple([self._row(grant.universe, universe, effect, riders) for effect in effects])
+            report = Report(grant.universe, self._hosted.name, rows, self._newly_ended(universe))
+        except Exception:
+            report = Report(grant.universe, self._hosted.name, (), (), traceback.format_exc())
+        self._authority.send([encode_control(report), *riders])
+
+    def _enter(self, grant: Grant) -> _Universe:
+        known = self._universes.get(grant.universe)
+        actor = self._hosted.make() if known is None else known.actor
+        actor.tracing = grant.tracing
+        actor.reset(grant.shot)
+        universe = self._universes[grant.universe] = _Universe(actor)
+        return universe
+
+    def _newly_ended(self, universe: _Universe) -> tuple[EndedRow, ...]:
+        if self._hosted.ended is None:
+            return ()
+        ended = self._hosted.ended(universe.actor, universe.told)
+        universe.told += len(ended)
+        return tuple(ended)
+
+    def _row(self, number: int, universe: _Universe, effect: Effect, riders: list[bytes]) -> tuple[Any, ...]:
+        kind = effect.__class__
+        if kind is Send:
+            assert isinstance(effect, Send)
+            frames = [pack_token(number, self._hosted.name, universe.sent), encode(effect.message)]
+            universe.sent += 1
+            if "/" in effect.dst:
+                self._to(effect.dst).send([b"", *frames])
+            else:
+                riders += frames  # a world lives with the authority
+            return (SEND, effect.dst, effect.delay_ns)
+        if kind is SetTimer:
+            assert isinstance(effect, SetTimer)
+            universe.sent += 1
+            return (SET_TIMER, universe.number(effect.timer), effect.at_ns)
+        if kind is CancelTimer:
+            assert isinstance(effect, CancelTimer)
+            return (CANCEL_TIMER, universe.number(effect.timer))
+        return (EMIT, effect.t_ns, effect.unit, effect.event, effect.pid, effect.data)  # type: ignore[union-attr]
+
+    def _to(self, actor: str) -> Socket:
+        socket = self._peers.get(actor)
+        if socket is None:
+            socket = self._peers[actor] = self._sockets.connect(zmq.PUSH, self._addresses[actor])
+        return socket
+
+    def _answer(self, ask: Ask) -> None:
+        universe = self._universes.get(ask.universe)
+        waits = [] if universe is None else universe.actor.waits()
+        rows = tuple(WaitRow(w.pid, w.started_ns, w.kind, w.what) for w in waits)
+        self._authority.send([encode_control(Answer(ask.universe, self._hosted.name, rows))])
+
+    def _load(self, load: Load) -> None:
+        fault = None
+        if self._hosted.load is not None:
+            try:
+                self._hosted.load(load)
+                self._universes.clear()  # their actors carry the programs loaded before
+            except QnosError as error:
+                fault = Fault.of(error)
+        self._authority.send([encode_control(Loaded(self._hosted.name, fault))])
+
+
+def serve_shell(hosted: Hosted, address: str, authority_address: str) -> None:
+    """Be the process of one actor: listen at `address`, follow the authority at `authority_address`."""
+    trio.run(_serve, hosted, address, authority_address)
+
+
+async def _serve(hosted: Hosted, address: str, authority_address: str) -> None:
+    with Sockets() as sockets:
+        inbox = sockets.bind(zmq.PULL, address)
+        authority = sockets.connect(zmq.PUSH, authority_address)
+        authority.send([encode_control(Hello(hosted.name, inbox.address, VERSION, os.getpid()))])
+        shell = Shell(hosted, sockets, authority)
+        while not shell.leaving:
+            shell.take(await inbox.receive())
