@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qnos.assembly import channels, make_cnpu, make_qnpu, make_worlds, world_names
 from qnos.config import NetworkConfig
 from qnos.runtime_dir import RuntimeDir
-from qruntime.actors import Message
 from qruntime.authority import Authority, Remote
 from qruntime.control import EndedRow, Load
 from qruntime.errors import ConfigError, Fault
-from qruntime.host import serve_host
+from qruntime.host import MakeUniverse, SendBody, serve_host
 from qruntime.lookahead import distances
 from qruntime.rng import Streams
 from qruntime.shell import Hosted, serve_shell
@@ -31,10 +29,10 @@ if TYPE_CHECKING:
 
 def cnpu_main(runtime: RuntimeDir, node: str) -> None:
     """Be the CNPU of `node`."""
-    network, seed = runtime.load()
+    network = runtime.load()
     node_id = network.node_names.index(node)
-    streams = Streams(seed)
     launches: list[Launch] = []
+    streams = Streams(0)
 
     def make() -> Cnpu:
         cnpu = make_cnpu(network, node_id, streams)
@@ -42,22 +40,29 @@ def cnpu_main(runtime: RuntimeDir, node: str) -> None:
         return cnpu
 
     def load(order: Load) -> None:
+        nonlocal streams
         launches[:] = _launches(order, node, len(network.nodes))
+        streams = Streams(order.seed)
 
     _serve(runtime, Hosted(f"{node}/cnpu", make, load, _ended))
 
 
 def qnpu_main(runtime: RuntimeDir, node: str) -> None:
     """Be the QNPU of `node`."""
-    network, seed = runtime.load()
+    network = runtime.load()
     node_id = network.node_names.index(node)
-    streams = Streams(seed)
-    _serve(runtime, Hosted(f"{node}/qnpu", lambda: make_qnpu(network, node_id, streams)))
+    streams = Streams(0)
+
+    def load(order: Load) -> None:
+        nonlocal streams
+        streams = Streams(order.seed)
+
+    _serve(runtime, Hosted(f"{node}/qnpu", lambda: make_qnpu(network, node_id, streams), load))
 
 
 def world_main(runtime: RuntimeDir) -> None:
     """Be the world and the time authority."""
-    network, seed = runtime.load()
+    network = runtime.load()
     nodes = network.node_names
 
     serve_host(
@@ -65,13 +70,11 @@ def world_main(runtime: RuntimeDir) -> None:
         [f"{node}/cnpu" for node in nodes],
         [f"{node}/qnpu" for node in nodes],
         dict.fromkeys(world_names(network)),
-        universe_maker(network, seed),
+        universe_maker(network),
     )
 
 
-def universe_maker(
-    network: NetworkConfig, seed: int
-) -> Callable[[int, Callable[[str, tuple[int, str, int], Message], None]], Authority]:
+def universe_maker(network: NetworkConfig) -> MakeUniverse:
     """How the host makes a universe: the same actors, ranks and channels as in one process, the nodes'
     remote."""
     nodes = network.node_names
@@ -86,7 +89,7 @@ def universe_maker(
     reach = distances([*names, *worlds], ways, worlds, heralds)
     testing = network.testing
 
-    def make(universe: int, send_body: Callable[[str, tuple[int, str, int], Message], None]) -> Authority:
+    def make(universe: int, seed: int, send_body: SendBody) -> Authority:
         actors: list[Any] = [*map(Remote, names), *make_worlds(network, Streams(seed))]
         return Authority(
             universe,

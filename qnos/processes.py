@@ -35,9 +35,9 @@ class ProcessNetwork:
     A context manager: leaving it ends them all.
     """
 
-    def __init__(self, network: NetworkConfig, seed: int) -> None:
+    def __init__(self, network: NetworkConfig) -> None:
         self.network = network
-        self.runtime = RuntimeDir.create(network, seed)
+        self.runtime = RuntimeDir.create(network)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.grants = 0  # of the authority, so far
         self.overlapping = 0  # of those, given while another actor was busy
@@ -71,7 +71,7 @@ class ProcessNetwork:
         Raises what ended the run early: `NodeDown` if a process is gone.
         """
         source = plan.app.file or plan.app.name
-        load = Load(source, plan.app.sha256, 0, tuple(plan.roles), plan.inputs, plan.placement)
+        load = Load(source, plan.app.sha256, plan.seed, 0, tuple(plan.roles), plan.inputs, plan.placement)
         order = Run(self._client.address, load, first_shot, shots, in_flight, tracing)
 
         def take(done: ShotDone) -> None:
@@ -106,21 +106,25 @@ class ProcessNetwork:
 
 
 class ProcessRunner:
-    """A plan on a network of processes that lives as long as the context."""
+    """A plan on a network of processes: one that lives as long as the context, or one that is up
+    already."""
 
-    def __init__(self, plan: Plan, in_flight: int) -> None:
+    def __init__(self, plan: Plan, in_flight: int, started: ProcessNetwork | None = None) -> None:
         self._plan = plan
         self._in_flight = in_flight
-        self._network = ProcessNetwork(plan.network, plan.seed)
+        self._own = started is None
+        self._network = ProcessNetwork(plan.network) if started is None else started
 
     def __enter__(self) -> ProcessRunner:
-        self._network.__enter__()
+        if self._own:
+            self._network.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._network.__exit__(kind, error, trace)
+        if self._own:
+            self._network.__exit__(kind, error, trace)
 
     def run(self, first_shot: int, shots: int, tracing: bool, on_shot: OnShot) -> None:
         """Run shots in order, as `Simulation.run` does."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import msgspec
+import yaml
 
 from qnos.config import NetworkConfig
 from qnos.loading import load_network
@@ -22,21 +22,19 @@ class RuntimeDir:
         self.path = path
 
     @staticmethod
-    def create(network: NetworkConfig, seed: int) -> RuntimeDir:
-        """A fresh directory that holds `network` and the seed of its random streams."""
+    def create(network: NetworkConfig) -> RuntimeDir:
+        """A fresh directory that holds `network`."""
         runtime = RuntimeDir(Path(tempfile.mkdtemp(prefix="qnos-")))
-        state = {"network": network.to_dict(), "seed": seed}
-        runtime._state.write_bytes(msgspec.json.encode(state))
+        runtime._network.write_text(yaml.safe_dump(network.to_dict(), sort_keys=False))
         return runtime
 
     @property
-    def _state(self) -> Path:
-        return self.path / "network.json"
+    def _network(self) -> Path:
+        return self.path / "network.yaml"
 
-    def load(self) -> tuple[NetworkConfig, int]:
-        """The network and the seed."""
-        state = msgspec.json.decode(self._state.read_bytes())
-        return load_network(state["network"]), int(state["seed"])
+    def load(self) -> NetworkConfig:
+        """The network."""
+        return load_network(self._network)
 
     def address(self, name: str) -> str:
         """Where a process listens: `world`, `client`, or an actor's name."""

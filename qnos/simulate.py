@@ -25,6 +25,7 @@ from qruntime.trace import Record, Trace
 if TYPE_CHECKING:
     from cnpu.app import App
     from qnos.config import NetworkConfig
+    from qnos.processes import ProcessNetwork, ProcessRunner
 
 SPLIT_SHOTS = 50  # traced for the split of simulated time when the run itself is not traced
 IN_FLIGHT = 8  # independent shots under way at once with processes
@@ -151,7 +152,7 @@ def simulate(
     trace: bool = False,
     time_split: bool = True,
     progress: Callable[[int], None] | None = None,
-    processes: bool = False,
+    processes: bool | ProcessNetwork = False,
     in_flight: int = IN_FLIGHT,
 ) -> RunResult:
     """Run `shots` shots from `first_shot` on.
@@ -159,14 +160,15 @@ def simulate(
     With `trace` (or a `trace_file`) every shot is traced and hashed. `time_split` measures where simulated
     time went, on all shots if they are traced, else on the first ones. `progress(n)` is called after each
     shot; a KeyboardInterrupt ends the run with the shots finished so far. With `processes` every CNPU and
-    QNPU is an operating system process, and `in_flight` shots are under way at once; the results are the
-    same.
+    QNPU is an operating-system process (or those of a network that is up already), and `in_flight` shots
+    are under way at once; the results are the same.
     """
     if processes:
-        from qnos.processes import ProcessRunner
+        from qnos.processes import ProcessRunner  # brings in the event loop and the sockets
 
         plan = Plan(app, network, seed=seed, inputs=inputs, placement=placement)
-        opened: AbstractContextManager[Simulation | ProcessRunner] = ProcessRunner(plan, in_flight)
+        started = None if processes is True else processes
+        opened: AbstractContextManager[Simulation | ProcessRunner] = ProcessRunner(plan, in_flight, started)
     else:
         simulation = Simulation(app, network, seed=seed, inputs=inputs, placement=placement)
         plan = simulation.plan

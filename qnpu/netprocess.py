@@ -259,7 +259,7 @@ class NetworkProcess:
     def _made(self, item: Item, pair: Pair, now_ns: int) -> None:
         """A pair is ready at this end: deliver it, or keep it until somebody asks."""
         item.in_flight = False
-        if item.state != "queued" or pair.index != item.next_pair - 1:  # it was withdrawn or given up meanwhile
+        if item.state != "queued" or pair.index != item.next_pair - 1:  # withdrawn or given up meanwhile
             if pair.qubit is not None:
                 self.discard(pair.qubit)
             return

@@ -483,7 +483,7 @@ class NetworkStack:
         self.process.refresh_soon(link)
 
     def _reopen(self, request: Request) -> bool:
-        """Take a request up again whose pairs were all handed over; False if its program has gone on without it."""
+        """Take a request up again whose pairs were all handed over; False if its program has gone on."""
         process = request.process
         address = request.results_address
         array = process.arrays.get(address)

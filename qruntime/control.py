@@ -119,6 +119,7 @@ class Load(Message, frozen=True, tag=67):
 
     app: str
     sha256: str
+    seed: int
     session: int
     roles: tuple[str, ...]
     inputs: dict[str, dict[str, Any]]

@@ -22,6 +22,7 @@ from qruntime.control import (
     Forget,
     Hello,
     Leave,
+    Load,
     Loaded,
     Report,
     Run,
@@ -39,7 +40,8 @@ from qruntime.sockets import Socket, Sockets
 from qruntime.trace import Trace
 from qruntime.wire import VERSION, decode, encode
 
-MakeUniverse = Callable[[int, Callable[[str, tuple[int, str, int], Message], None]], Authority]
+SendBody = Callable[[str, tuple[int, str, int], Message], None]
+MakeUniverse = Callable[[int, int, SendBody], Authority]  # (universe, seed, how the world's bodies leave)
 
 
 class _Live:
@@ -98,6 +100,7 @@ class Host:
         self._held: dict[tuple[int, str, int], tuple[bytes, bytes]] = {}
         self._next_universe = 0
         self._job: _Job | None = None
+        self._loaded_last: Load | None = None
         self._queue: list[Run] = []
         self._client: tuple[str, Socket] | None = None
         self.leaving = False
@@ -215,7 +218,7 @@ class Host:
         if self._spare:
             authority = self._spare.pop()
         else:
-            authority = self._make_universe(self._next_universe, self._hold_body)
+            authority = self._make_universe(self._next_universe, job.request.load.seed, self._hold_body)
             self._next_universe += 1
         live = self._universes[authority.universe] = _Live(authority)
         authority.on_record = None
@@ -243,9 +246,13 @@ class Host:
         """Take the next run if none is under way; keep its shots in flight; hand over what is finished."""
         if self._job is None and self._queue:
             self._job = _Job(self._queue.pop(0))
-            self._job.to_load = list(self._cnpus)
-            for actor in self._cnpus:
-                self._send(actor, self._job.request.load)
+            load = self._job.request.load
+            if load != self._loaded_last:
+                self._loaded_last = load
+                self._spare.clear()  # they draw from the streams of another seed
+                self._job.to_load = list(self._actors)
+                for actor in self._actors:
+                    self._send(actor, load)
         job = self._job
         if job is None or job.to_load:
             return
@@ -265,7 +272,9 @@ class Host:
         if job is None or loaded.actor not in job.to_load:
             return
         job.to_load.remove(loaded.actor)
-        job.fault = job.fault or loaded.fault
+        if loaded.fault is not None:
+            job.fault = job.fault or loaded.fault
+            self._loaded_last = None
 
     def _abandon(self, error: QnosError) -> None:
         """The run cannot go on: forget its universes and tell the client."""

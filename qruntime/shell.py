@@ -72,7 +72,7 @@ class Hosted:
         self,
         name: str,
         make: Callable[[], Actor],
-        load: Callable[[Load], None] | None = None,
+        load: Callable[[Load], None],
         ended: Callable[[Any, int], Sequence[EndedRow]] | None = None,
     ) -> None:
         self.name = name
@@ -219,12 +219,11 @@ class Shell:
 
     def _load(self, load: Load) -> None:
         fault = None
-        if self._hosted.load is not None:
-            try:
-                self._hosted.load(load)
-                self._universes.clear()  # their actors carry the programs loaded before
-            except QnosError as error:
-                fault = Fault.of(error)
+        try:
+            self._hosted.load(load)
+            self._universes.clear()  # their actors carry what was loaded before
+        except QnosError as error:
+            fault = Fault.of(error)
         self._authority.send([encode_control(Loaded(self._hosted.name, fault))])
 
 

@@ -16,87 +16,33 @@ The engine draws no random numbers and keeps no clock: both come in as arguments
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final
 
 import numpy as np
 
 from qworld.channels import IdleNoise, readout_branch, reported_bit
 from qworld.gates import Matrix, Ptm, Tensor, density_of, freeze
+from qworld.groups import (
+    DiscardedQubit,
+    EngineError,
+    Group,
+    GroupTooLarge,
+    Qubit,
+    TimeError,
+    axis_first,
+    leading_of,
+    leading_pair,
+    marginal_of,
+    settle,
+    shrink,
+)
 
 ROUNDING: Final = 1e-9  # a probability or trace further off than this is a bug, not rounding
-UNLIKELY: Final = (
-    1e-7  # outcomes below this probability leave states in which rounding is no longer negligible
-)
-COMPONENT_ERROR: Final = 1e-15  # rounding of a tensor component, all of which are at most 1 in size
+
+__all__ = ["DiscardedQubit", "Engine", "EngineError", "GroupTooLarge", "Qubit", "TimeError"]
 
 _KET0: Final[Tensor] = freeze(np.array([1.0, 0.0, 0.0, 1.0]))
 _KET1: Final[Tensor] = freeze(np.array([1.0, 0.0, 0.0, -1.0]))
-
-
-class EngineError(Exception):
-    """Something was asked of the engine that it cannot do; the qubits are as they were before."""
-
-
-class TimeError(EngineError):
-    """An operation at ``t_ns`` on a qubit whose state already stands at the later time ``qubit_t_ns``."""
-
-    def __init__(self, qubit_t_ns: int, t_ns: int) -> None:
-        self.qubit_t_ns = qubit_t_ns
-        self.t_ns = t_ns
-        super().__init__(
-            f"time runs backwards: qubit stands at {qubit_t_ns} ns and is asked to be at {t_ns} ns; "
-            f"allowed: {qubit_t_ns} ns or later"
-        )
-
-
-class GroupTooLarge(EngineError):
-    """``size`` qubits would have to be treated together, and ``max_group`` are allowed."""
-
-    def __init__(self, size: int, max_group: int) -> None:
-        self.size = size
-        self.max_group = max_group
-        super().__init__(
-            f"{size} qubits would be entangled in one group; allowed: {max_group}. An exact mixed state of n "
-            "qubits has 4**n numbers; wavefunction trajectories or a stabilizer simulation hold more qubits, "
-            "and are not part of this engine. Measuring, resetting or discarding qubits makes groups smaller."
-        )
-
-
-class DiscardedQubit(EngineError):
-    """A qubit was used that had been discarded, or that an ``Engine.clear`` has forgotten."""
-
-    def __init__(self) -> None:
-        super().__init__("qubit was discarded, or forgotten by clear(); create a new one")
-
-
-class _Group:
-    """Entangled qubits: their order, and ``4**n`` numbers in that order of axes (first most
-    significant)."""
-
-    __slots__ = ("qubits", "tensor")
-
-    def __init__(self, tensor: Tensor, qubits: "list[Qubit]") -> None:
-        self.tensor = tensor  # flat and contiguous; replaced, never changed in place once others can see it
-        self.qubits = qubits
-
-
-class Qubit:
-    """A handle to one qubit of an engine; made by ``Engine.create`` and ``Engine.create_pair`` only.
-
-    ``t_ns`` is the time to which its state is valid and ``idle`` its idle decoherence (None: none); both
-    may be read, and ``idle`` may be replaced. The other fields belong to the engine.
-    """
-
-    __slots__ = ("group", "idle", "pending", "t_ns", "vector")
-
-    def __init__(self, vector: Tensor | None, t_ns: int, idle: IdleNoise | None) -> None:
-        # Exactly one of `vector` (on its own) and `group` (entangled) is set; neither after a discard.
-        self.vector = vector
-        self.group: _Group | None = None
-        self.pending: Ptm | None = None  # only in a group; always trace preserving: first row 1, 0, 0, 0
-        self.t_ns = t_ns
-        self.idle = idle
 
 
 class Engine:
@@ -144,7 +90,7 @@ class Engine:
         first = Qubit(None, t_ns, idle_a)
         second = Qubit(None, t_ns, idle_b)
         # flatten() copies in C order; a tensor of another type becomes float64 here.
-        first.group = second.group = _Group(tensor.flatten().astype(np.float64, copy=False), [first, second])
+        first.group = second.group = Group(tensor.flatten().astype(np.float64, copy=False), [first, second])
         self._live[first] = None
         self._live[second] = None
         return first, second
@@ -225,7 +171,7 @@ class Engine:
         else:
             self._apply_merging(a, b, ptm16)
 
-    def _apply_within(self, group: _Group, a: Qubit, b: Qubit, ptm16: Ptm) -> None:
+    def _apply_within(self, group: Group, a: Qubit, b: Qubit, ptm16: Ptm) -> None:
         qubits = group.qubits
         size = len(qubits)
         axis_a = qubits.index(a)
@@ -236,7 +182,7 @@ class Engine:
         if pending_b is None or size == 2:
             # (a, b, others): for a pair a transposed view is all that is ever needed.
             if axis_a != 0 or axis_b != 1:
-                tensor = tensor.reshape((4,) * size).transpose(_leading_pair(size, axis_a, axis_b))
+                tensor = tensor.reshape((4,) * size).transpose(leading_pair(size, axis_a, axis_b))
             leading = tensor.reshape(4, -1)
             if pending_a is not None:
                 leading = pending_a.dot(leading)
@@ -248,12 +194,12 @@ class Engine:
             # Multiplying the transpose from the right moves the leading axis to the back for free:
             # (a, b, others) -> (b, others, a) -> (others, a, b).
             if pending_a is None:
-                order = _leading_pair(size, axis_b, axis_a)
+                order = leading_pair(size, axis_b, axis_a)
                 order = (order[0], *order[2:], order[1])
                 turned = tensor.reshape((4,) * size).transpose(order).reshape(4, -1)
             else:
                 if axis_a != 0 or axis_b != 1:
-                    tensor = tensor.reshape((4,) * size).transpose(_leading_pair(size, axis_a, axis_b))
+                    tensor = tensor.reshape((4,) * size).transpose(leading_pair(size, axis_a, axis_b))
                 turned = tensor.reshape(4, -1).T.dot(pending_a.T).reshape(4, -1)
             turned = turned.T.dot(pending_b.T).reshape(-1, 16)
             group.tensor = turned.dot(ptm16.T).reshape(-1)
@@ -269,8 +215,8 @@ class Engine:
         size = self._group_size(a) + self._group_size(b)
         if size > self.max_group:
             raise GroupTooLarge(size, self.max_group)
-        leading_a, others_a = _leading(a)
-        leading_b, others_b = _leading(b)
+        leading_a, others_a = leading_of(a)
+        leading_b, others_b = leading_of(b)
         # (others_a, a, b, others_b), in which the operands are neighbours without moving any axis.
         product = leading_a.T.reshape(-1, 1).dot(leading_b.reshape(1, -1))
         if not others_b:
@@ -280,7 +226,7 @@ class Engine:
         else:
             tensor = np.matmul(ptm16, product.reshape(4 ** len(others_a), 16, -1))
         qubits = [*others_a, a, b, *others_b]
-        group = _Group(tensor.reshape(-1), qubits)
+        group = Group(tensor.reshape(-1), qubits)
         for qubit in qubits:
             qubit.group = group
         a.pending = b.pending = a.vector = b.vector = None
@@ -364,9 +310,9 @@ class Engine:
             row = pending[3] * sign
             row[0] += weight
         axis = group.qubits.index(q)
-        remaining: Tensor = row.dot(_axis_first(group.tensor, axis, len(group.qubits)))
-        _settle(remaining, probability)
-        _shrink(group, axis, remaining)
+        remaining: Tensor = row.dot(axis_first(group.tensor, axis, len(group.qubits)))
+        settle(remaining, probability)
+        shrink(group, axis, remaining)
         q.group = q.pending = None
         q.vector = ket
 
@@ -385,13 +331,13 @@ class Engine:
         vector = q.vector
         if vector is not None:
             changed = branch.dot(vector)
-            _settle(changed, probability)
+            settle(changed, probability)
             q.vector = changed
             return outcome
         # The branch alone does not preserve the trace, so unlike a gate it cannot wait as a pending matrix.
-        leading, others = _leading(q)
+        leading, others = leading_of(q)
         tensor = branch.dot(leading).reshape(-1)
-        _settle(tensor, probability)
+        settle(tensor, probability)
         group = q.group
         assert group is not None
         group.tensor = tensor
@@ -417,7 +363,7 @@ class Engine:
         for qubit in wanted:
             if any(qubit is seen for seen in order):
                 continue
-            marginal, members = _marginal(qubit, wanted)
+            marginal, members = marginal_of(qubit, wanted)
             joint = np.multiply.outer(joint, marginal)
             order += members
         return np.ascontiguousarray(joint.transpose([order.index(qubit) for qubit in wanted]))
@@ -447,80 +393,8 @@ class Engine:
             axis = group.qubits.index(q)
             # Component I of the axis; a pending matrix of q preserves the trace and so does not matter.
             remaining = group.tensor.reshape(4**axis, 4, -1)[:, 0].flatten()
-            _shrink(group, axis, remaining)
+            shrink(group, axis, remaining)
             q.group = q.pending = None
         elif q.vector is None:
             raise DiscardedQubit
         q.vector = vector
-
-
-@cache  # at most one entry per pair of axes of every size up to the largest max_group
-def _leading_pair(size: int, first: int, second: int) -> tuple[int, ...]:
-    """The order of axes that brings ``first`` and ``second`` to the front and keeps that of the others."""
-    return (first, second, *(axis for axis in range(size) if axis not in (first, second)))
-
-
-def _axis_first(tensor: Tensor, axis: int, size: int) -> Tensor:
-    """A flat tensor of ``size`` qubits as a matrix (4, rest) with ``axis`` first; a view where it can
-    be."""
-    if axis == 0:
-        return tensor.reshape(4, -1)
-    if axis == size - 1:
-        return tensor.reshape(-1, 4).T
-    return tensor.reshape(4**axis, 4, -1).transpose(1, 0, 2).reshape(4, -1)
-
-
-def _leading(q: Qubit) -> tuple[Tensor, list[Qubit]]:
-    """The group of ``q`` as a matrix (4, rest), ``q`` first and its pending applied; and the others."""
-    group = q.group
-    if group is None:
-        assert q.vector is not None
-        return q.vector.reshape(4, 1), []
-    axis = group.qubits.index(q)
-    others = group.qubits.copy()
-    others.pop(axis)
-    leading = _axis_first(group.tensor, axis, len(group.qubits))
-    if q.pending is not None:
-        leading = q.pending.dot(leading)
-    return leading, others
-
-
-def _shrink(group: _Group, axis: int, remaining: Tensor) -> None:
-    """Leave ``group`` with the state ``remaining`` without the qubit of ``axis``; one alone is no group."""
-    qubits = group.qubits
-    del qubits[axis]
-    if len(qubits) > 1:
-        group.tensor = remaining
-        return
-    last = qubits[0]
-    pending = last.pending
-    last.vector = remaining if pending is None else pending.dot(remaining)
-    last.group = last.pending = None
-
-
-def _settle(tensor: Tensor, probability: float) -> None:
-    """Make the state after an outcome of the given probability a proper one, in place.
-
-    Its trace is 1 but for rounding, which must not build up over many measurements. Dividing by a very
-    small probability also magnifies the rounding of every component, up to states with probabilities below
-    zero; mixing in as much of the completely mixed state as there is rounding keeps them out.
-    """
-    if probability < UNLIKELY:
-        tensor *= max(0.0, 1.0 - COMPONENT_ERROR / probability)
-    tensor[0] = 1.0
-
-
-def _marginal(q: Qubit, wanted: list[Qubit]) -> tuple[Tensor, list[Qubit]]:
-    """The state of those of ``wanted`` that share the group of ``q``, and these qubits in axis order."""
-    group = q.group
-    if group is None:
-        if q.vector is None:
-            raise DiscardedQubit
-        return q.vector, [q]
-    kept = [any(qubit is other for other in wanted) for qubit in group.qubits]
-    tensor = group.tensor.reshape((4,) * len(kept))[tuple(slice(None) if keep else 0 for keep in kept)]
-    members = [qubit for qubit, keep in zip(group.qubits, kept, strict=True) if keep]
-    for axis, member in enumerate(members):
-        if member.pending is not None:
-            tensor = np.moveaxis(np.tensordot(member.pending, tensor, axes=([1], [axis])), 0, axis)
-    return tensor, members

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 import qnos
@@ -33,6 +35,20 @@ def test_werner_pairs_follow_the_published_recurrence(
     assert metrics["fidelity"].expected == pytest.approx(distilled)
     assert_within(metrics["success"])
     assert_within(metrics["fidelity"])
+
+
+def test_phase_flips_are_found_out_thanks_to_the_rotations() -> None:
+    """N = 400, seed 6, 4 sigma: perfect pairs 100 ms apart; the first is dephased when the second comes.
+
+    Its fidelity is (1+c)/2 with c = exp(-2 * 100 ms/T2). Comparing it with a perfect pair fails if it was
+    flipped, and leaves a perfect one otherwise, but for the 0.1 ms that the gates take.
+    """
+    values = {"links.0.delay_ns": 1e8, "nodes.*.device.t2_ns": 2e8}
+    result = qnos.run("distill", "perfect", shots=400, seed=6, values=values)
+    assert not result.errors
+    assert result.metrics["fidelity"].expected is None
+    assert_within(result.metrics["success"], (1 + math.exp(-1)) / 2)
+    assert result.metrics["fidelity"].mean > 0.98
 
 
 def test_both_ends_know_whether_it_worked() -> None:

@@ -26,8 +26,8 @@ from qruntime.kernel import Kernel
 from qruntime.messages import Aborted, Cancel, Done, Memory, Refused, Register, RequestFailed, Stop, Submit
 from qruntime.rng import Streams
 from qworld.engine import Engine
-from qworld.generic import GenericDevice
 from qworld.links import Link, PerfectLink
+from qworld.registry import device_model
 from qworld.world import STATE_UNIT, World
 
 MICROSECOND_NS = 1_000
@@ -106,7 +106,7 @@ class Bench:
     def __init__(
         self,
         nodes: Sequence[str] = ("alice", "bob"),
-        links: dict[tuple[int, int], Link] | None = None,
+        links: Mapping[tuple[int, int], Link] | None = None,
         *,
         device: GenericConfig = NOISELESS,
         devices: Mapping[int, GenericConfig] | None = None,
@@ -137,7 +137,8 @@ class Bench:
             self.qnpus.append(
                 Qnpu(
                     i, nodes, (each or {}).get(i, settings), driver,
-                    cnpu_latency_ns=cnpu_latency_ns, latencies_ns=dict.fromkeys(peers, latency_ns), streams=streams,
+                    cnpu_latency_ns=cnpu_latency_ns, latencies_ns=dict.fromkeys(peers, latency_ns),
+                    streams=streams,
                 )
             )  # fmt: skip
             channels[f"{node}/cnpu", f"{node}/qnpu"] = channels[f"{node}/qnpu", f"{node}/cnpu"] = (
@@ -147,7 +148,7 @@ class Bench:
             for peer in peers:
                 channels[f"{node}/qnpu", f"{nodes[peer]}/qnpu"] = latency_ns
         ticks = {i: config.tick_ns for i, config in enumerate(configs)}
-        models = {i: GenericDevice(config, engine) for i, config in enumerate(configs)}
+        models = {i: device_model("generic")(config, engine) for i, config in enumerate(configs)}
         self.world = World(nodes, models, links, streams, engine, ticks)
         self.kernel = Kernel(
             [*self.cnpus, *self.qnpus, self.world],
@@ -255,7 +256,7 @@ def density_of_record(emit: Emit) -> np.ndarray[Any, Any]:
     return flat.reshape(2**count, 2**count) / STATE_UNIT
 
 
-# --- requests as text -----------------------------------------------------------------------------------------
+# --- requests as text ----------------------------------------
 
 
 def _arguments(address: int, entries: int, values: Mapping[int, int]) -> list[str]:
@@ -265,9 +266,9 @@ def _arguments(address: int, entries: int, values: Mapping[int, int]) -> list[st
 
 
 def create(
-    kind: EprType, peer: int = 1, *, ids: Sequence[int] | None = (0,), number: int | None = None, socket: int = 0,
-    results: int = 0, args: Mapping[int, int] | None = None, entries: int = 22, wait: bool = True,
-    ret: bool = True,
+    kind: EprType, peer: int = 1, *, ids: Sequence[int] | None = (0,), number: int | None = None,
+    socket: int = 0, results: int = 0, args: Mapping[Any, int] | None = None, entries: int = 22,
+    wait: bool = True, ret: bool = True,
 ) -> str:  # fmt: skip
     """A create_epr with arrays @results, @results+1 (ids) and @results+2 (arguments)."""
     pairs = number if number is not None else len(ids or ())
@@ -320,6 +321,24 @@ def _tail(results: int, pairs: int, wait: bool, ret: bool) -> list[str]:
     return lines
 
 
+def requests(creator: str, receiver: str, **options: Any) -> Bench:
+    """Node 0 creates, node 1 receives, both at time 0; run to the end."""
+    return Bench(**options).program(0, 1, creator).program(1, 1, receiver).run()
+
+
+def only_fault(bench: Bench, node: int = 0) -> Fault:
+    """The one fault that the programs of `node` were told."""
+    (fault,) = bench.cnpus[node].faults
+    return fault
+
+
+def epr_error(bench: Bench, node: int = 0) -> str:
+    """Link-layer name of the one fault that the programs of `node` were told."""
+    fault = only_fault(bench, node)
+    assert fault.code == "EPR"
+    return str(fault.data["epr"])
+
+
 def qubit(virtual: int, *gates: str, register: str = "Q0") -> str:
     """A fresh qubit with these gates on it; `{q}` stands for its register."""
     lines = [f"set {register} {virtual}", f"qalloc {register}", f"init {register}"]
@@ -353,7 +372,7 @@ def bits_of(done: Done) -> list[int]:
     return [value for _, value in done.registers]
 
 
-# --- invariants -----------------------------------------------------------------------------------------------
+# --- invariants ----------------------------------------
 
 
 def assert_consistent(qnpu: Qnpu) -> None:
@@ -379,8 +398,8 @@ def assert_consistent(qnpu: Qnpu) -> None:
             process.state == "waiting" and process.wait is not None and process.wait.kind == "memory"
         )
         assert (process in qnpu.memory.waiting) == waits_for_memory
-    for physical, owner in enumerate(owners):
-        assert owner in (FREE, NETWORK) or held.get(physical) == owner, f"qubit {physical} is lost to {owner}"
+    for place, owner in enumerate(owners):
+        assert owner in (FREE, NETWORK) or held.get(place) == owner, f"qubit {place} is lost to {owner}"
     reserved: list[int] = []
     for link in qnpu.netstack.links.values():
         if link.qubit is not None:
@@ -390,8 +409,8 @@ def assert_consistent(qnpu: Qnpu) -> None:
             assert item.state in ("adding", "queued")
             reserved += [pair.qubit for pair in item.made if pair.qubit is not None]
     assert len(set(reserved)) == len(reserved), "one qubit is reserved twice"
-    for physical in reserved:
-        assert owners[physical] == NETWORK
+    for place in reserved:
+        assert owners[place] == NETWORK
 
 
 def assert_quiet(bench: Bench) -> None:

@@ -212,7 +212,7 @@ def test_instruction_budget_counts_every_executed_instruction() -> None:
     assert memory.registers == ((0, 41),)  # jump 41 is the first above the budget
 
 
-# --- arrays -------------------------------------------------------------------------------------------------
+# --- arrays ----------------------------------------
 
 
 def test_arrays_hold_what_was_stored_and_none_elsewhere() -> None:

@@ -45,7 +45,7 @@ def rotated(
 
 def measured(
     number: int,
-    args: Mapping[int, int],
+    args: Mapping[Any, int],
     side: Any,
     link: Link = BELL_LINK,
     seed: int = 0,
@@ -96,8 +96,8 @@ def test_different_pauli_bases_are_independent(side: Any) -> None:
     """N = 400 pairs, seed 0, per pair of bases: mean product within 5 sigma of 0, and both bits fair."""
     count = 400
     for here, there in (("X", "Z"), ("Y", "X"), ("Z", "Y")):
-        rotations = (PAULI_ROTATIONS[RotationAxes.XYX][name] for name in (here, there))
-        rows, _ = measured(count, rotated(*rotations), side)
+        first, second = (PAULI_ROTATIONS[RotationAxes.XYX][name] for name in (here, there))
+        rows, _ = measured(count, rotated(first, second), side)
         for values in (
             [(-1) ** (row[0] + row[2]) for row in rows],
             [(-1) ** row[0] for row in rows],
@@ -122,7 +122,7 @@ def turned(axes: int, rotations: tuple[int, ...]) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_arbitrary_rotations_see_phi_plus_by_keeping_then_measuring(side: Any) -> None:
-    """N = 1500 pairs, seed 3: the mean product is within 5 sigma of |Phi+>'s (of each raw state's for none)."""
+    """N = 1500 pairs, seed 3: the mean product is within 5 sigma of |Phi+>'s (none: each raw state's)."""
     count, here, there = 1500, (3, 5, 1), (1, 2, 30)
     rows, bench = measured(count, rotated(here, there, 0, 2), side, seed=3, tracing=True)
     for bell in {row[4] for row in rows}:
@@ -142,7 +142,7 @@ def test_arbitrary_rotations_are_measured_at_once_on_a_link_that_only_heralds_ph
     assert not bench.emits("EGP_KEEP_THEN_MEASURE")
 
 
-# --- random bases ---------------------------------------------------------------------------------------------
+# --- random bases ----------------------------------------
 
 PAULI_OF = {Basis.X: PAULIS[1], Basis.Y: PAULIS[2], Basis.Z: PAULIS[3]}
 OBSERVABLE = PAULI_OF | {
@@ -196,7 +196,7 @@ def test_random_bases_show_the_correlations_of_every_pair_of_bases(
 
 
 def test_chsh_value_reaches_the_quantum_bound() -> None:
-    """N = 3000 pairs, seed 2: S within 5 sigma of 2 sqrt 2, sigma of each of the four means below 1/sqrt(N/4)."""
+    """N = 3000 pairs, seed 2: S within 5 sigma of 2 sqrt 2, each of its four means from N/4 pairs."""
     count = 3000
     args = {ArgsIndex.RANDOM_BASIS_LOCAL: RandomBasis.XZ, ArgsIndex.RANDOM_BASIS_REMOTE: RandomBasis.CHSH}
     rows, _ = measured(count, args, "receiver", seed=2)
@@ -228,7 +228,9 @@ def test_bases_are_drawn_with_the_probabilities_asked_for(
     """N = 600 pairs, seed 4: the share of each basis within 5 sigma; a probability of 0 never occurs."""
     count, local = 600, end == "local"
     first = ArgsIndex.PROBABILITY_DIST_LOCAL1 if local else ArgsIndex.PROBABILITY_DIST_REMOTE1
-    args = {ArgsIndex.RANDOM_BASIS_LOCAL if local else ArgsIndex.RANDOM_BASIS_REMOTE: int(chosen)}
+    args: dict[int, int] = {
+        ArgsIndex.RANDOM_BASIS_LOCAL if local else ArgsIndex.RANDOM_BASIS_REMOTE: int(chosen)
+    }
     args |= {first + i: weight for i, weight in enumerate(weights)}
     rows, _ = measured(count, args, "receiver", PerfectLink(delay_ns=10), seed=4)
     seen = [row[1] if local else row[3] for row in rows]
@@ -245,7 +247,7 @@ def test_bases_of_the_two_ends_are_drawn_independently() -> None:
 
 
 def test_noisy_link_shows_its_fidelity() -> None:
-    """Werner state of fidelity 0.85, N = 3000 pairs in each of X, Y, Z, seed 6: |E| = (4F-1)/3 within 5 sigma."""
+    """Werner state, F = 0.85, N = 3000 pairs in each of X, Y, Z, seed 6: |E| = (4F-1)/3 within 5 sigma."""
     link = DepolariseLink(fidelity=0.85, success_probability=1, cycle_ns=10, random_bell_state=True)
     for pauli in "XYZ":
         rotations = PAULI_ROTATIONS[RotationAxes.XYX][pauli]
@@ -255,7 +257,7 @@ def test_noisy_link_shows_its_fidelity() -> None:
         assert abs(mean - ideal) < SIGMAS * math.sqrt((1 - ideal**2) / len(rows))
 
 
-# --- state preparation ----------------------------------------------------------------------------------------
+# --- state preparation ----------------------------------------
 
 UNDO: dict[str, Callable[[], tuple[str, ...]]] = {
     "X": lambda: ("h {q}",),
@@ -288,7 +290,7 @@ def test_prepared_state_is_the_one_that_the_creators_bit_names(side: Any, pauli:
 
 
 def test_prepared_state_of_an_arbitrary_rotation() -> None:
-    """Creator measures Ry(2 pi n / 32): the receiver undoes the conjugate rotation and finds the creator's bit."""
+    """Creator measures behind Ry(5 pi / 16): the receiver turns likewise and finds the creator's bit."""
     args = rotated((0, 5, 0), (0, 0, 0))
     for shot in range(12):
         bench = Bench(links={(0, 1): BELL_LINK}, tracing=False)
@@ -316,12 +318,13 @@ def test_random_basis_of_a_preparation_is_reported_to_the_creator() -> None:
     assert bases == {Basis.X, Basis.Y, Basis.Z}
 
 
-# --- corrections are gates ------------------------------------------------------------------------------------
+# --- corrections are gates ----------------------------------------
 
 
 def test_corrections_take_time_and_noise_at_the_correcting_side_only() -> None:
     """Psi- needs two gates of 1 us; the other end's OK comes at the herald."""
-    for side, corrector in (("receiver", 1), ("creator", 0)):
+    sides: tuple[tuple[Any, int], ...] = (("receiver", 1), ("creator", 0))
+    for side, corrector in sides:
         seen = set()
         for shot in range(12):
             settings = QnpuSettings(correcting_side=side)

@@ -198,7 +198,7 @@ def test_pair_waits_while_user_process_has_the_processor() -> None:
     assert second[7] == 271 + 1  # microseconds since the request
 
 
-# --- requests -------------------------------------------------------------------------------------------------
+# --- requests ----------------------------------------
 
 
 def test_pair_takes_the_link_and_the_correction_nothing_without_one() -> None:

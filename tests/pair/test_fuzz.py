@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from netqasm_isa import assemble, decode, instruction_set
+from netqasm_isa.epr import EprType
 from qdriver.generic import GenericConfig
 from qnpu.settings import QnpuSettings
-from qruntime.actors import Arrival, Effect, Event
+from qruntime.actors import Arrival, Effect, Event, Message
 from qruntime.messages import (
     Cancel,
     Herald,
@@ -26,16 +27,14 @@ from qruntime.messages import (
     LinkReject,
     LinkRequest,
     LinkWithdraw,
-    Message,
     OpenEprSocket,
     Outcome,
     ReadMemory,
     Register,
     Status,
-    Stop,
     Submit,
 )
-from qworld.links import DepolariseLink, PerfectLink
+from qworld.links import DepolariseLink, Link, PerfectLink
 from tests.pair.harness import (
     MILLISECOND_NS,
     Bench,
@@ -163,7 +162,7 @@ def run_batch(codes: list[bytes], seed: int) -> Bench:
     bench.run()
     assert_quiet(bench)
     for cnpu in bench.cnpus:
-        told = [message.subroutine for message in [*cnpu.done, *cnpu.aborted]]
+        told = [done.subroutine for done in cnpu.done] + [abort.subroutine for abort in cnpu.aborted]
         assert len(told) == len(set(told)), "a subroutine was answered twice"
     assert sum(len(cnpu.done) + len(cnpu.aborted) for cnpu in bench.cnpus) == len(codes)
     return bench
@@ -196,7 +195,7 @@ def test_many_malformed_and_mutated_subroutines_never_raise_or_hang() -> None:
     assert growth < 20_000_000
 
 
-# --- system calls in any order ------------------------------------------------------------------------------------
+# --- system calls in any order ----------------------------------------
 
 TEXTS = [
     "set R0 1\nret_reg R0",
@@ -233,11 +232,12 @@ def random_calls(rng: random.Random, bench: Bench, count: int, horizon_ns: int) 
         }
         ids = tuple(rng.randrange(2) for _ in range(rng.choice((1, 1, 1, 2, 3))))
         if kind < 6:
-            make = rng.choice((lambda: keep(peer, ids, socket=10 * pid + peer, **options),
-                               lambda: measure(peer, len(ids), socket=10 * pid + peer, **options),
-                               lambda: prepare(peer, len(ids), socket=10 * pid + peer, **options)))  # fmt: skip
+            kept = rng.choice(list(EprType)) == EprType.K
+            other = rng.choice((measure, prepare))
+            mine = options | {"socket": 10 * pid + peer}
             if rng.random() < 0.95:
-                bench.submit(node, pid, number, make(), at_ns)
+                text = keep(peer, ids, **mine) if kept else other(peer, len(ids), **mine)
+                bench.submit(node, pid, number, text, at_ns)
             if rng.random() < 0.9:
                 text = receive(node, ids, socket=10 * pid + node, **options)
                 bench.submit(peer, pid, 1_000 + number, text, at_ns + rng.choice((0, 0, 1_000, 20_000)))
@@ -273,13 +273,12 @@ def watch(bench: Bench) -> None:
 def check_interleaving(seed: int, count: int = 60) -> Bench:
     rng = random.Random(seed)
     nodes = ("alice", "bob", "charlie")[: rng.choice((2, 2, 3))]
-    link = rng.choice(
-        [
-            PerfectLink(delay_ns=2_000),
-            PerfectLink(delay_ns=0),
-            DepolariseLink(fidelity=0.9, success_probability=0.05, cycle_ns=700, random_bell_state=True),
-        ]
-    )
+    models: list[Link] = [
+        PerfectLink(delay_ns=2_000),
+        PerfectLink(delay_ns=0),
+        DepolariseLink(fidelity=0.9, success_probability=0.05, cycle_ns=700, random_bell_state=True),
+    ]
+    link = rng.choice(models)
     links = {(a, b): link for a in range(len(nodes)) for b in range(a + 1, len(nodes))}
     latency_ns = rng.choice((0, 300, 2_000))
     settings = QnpuSettings(
@@ -293,7 +292,8 @@ def check_interleaving(seed: int, count: int = 60) -> Bench:
         instruction_budget=500,
     )
     bench = Bench(
-        nodes, links, settings=settings, seed=seed, latency_ns=latency_ns, cnpu_latency_ns=rng.choice((0, 100)),
+        nodes, links, settings=settings, seed=seed, latency_ns=latency_ns,
+        cnpu_latency_ns=rng.choice((0, 100)),
         device=GenericConfig(num_qubits=rng.choice((1, 2, 3)), t1_ns=0, t2_ns=0),
         jitter_ns=rng.choice((0, 5_000)), jitter_seed=seed, rank_seed=rng.choice((None, seed)), tracing=False,
     )  # fmt: skip
@@ -322,7 +322,7 @@ def test_many_random_orders_of_system_calls_keep_the_invariants() -> None:
         check_interleaving(seed, 90)
 
 
-# --- messages out of the blue -------------------------------------------------------------------------------------
+# --- messages out of the blue ----------------------------------------
 
 
 def test_messages_about_nothing_are_ignored() -> None:

@@ -36,7 +36,7 @@ TWO = GenericConfig(num_qubits=2, t1_ns=0, t2_ns=0)
 EMPTY = assemble("").encode()
 
 
-# --- order and isolation ----------------------------------------------------------------------------------------
+# --- order and isolation ----------------------------------------
 
 
 def test_subroutines_of_one_process_run_in_the_order_they_were_submitted() -> None:
@@ -94,7 +94,7 @@ def test_two_cnpus_of_one_node_may_use_the_same_process_number() -> None:
     assert len(qnpu.processes) == 2
 
 
-# --- system calls -----------------------------------------------------------------------------------------------
+# --- system calls ----------------------------------------
 
 
 def test_submit_for_an_unknown_process_is_aborted() -> None:
@@ -214,7 +214,7 @@ def test_messages_that_are_not_for_a_qnpu_are_ignored() -> None:
     assert not Bench(("alice",)).at(0, 0, Done(1, 0, (), ())).run().cnpus[0].got
 
 
-# --- memory -----------------------------------------------------------------------------------------------------
+# --- memory ----------------------------------------
 
 
 def test_qalloc_waits_for_a_qubit_of_another_process() -> None:
@@ -279,7 +279,7 @@ def test_deadlock_that_a_delivered_pair_completes_is_seen() -> None:
 
 
 def test_qalloc_that_waits_for_what_its_own_pair_takes_is_told_so() -> None:
-    """One qubit, busy with attempts for this very process: when the pair comes, nothing is left to wait for."""
+    """One qubit, busy with attempts for this very process: when the pair comes, waiting is vain."""
     bench = Bench(links={(0, 1): PerfectLink(delay_ns=200_000)}, devices={0: ONE}).program(1, 1, receive())
     bench.program(0, 1, keep(wait=False, ret=False)).submit(0, 1, 1, "set Q1 1\nqalloc Q1", at_ns=100_000)
     bench.run(until_ns=10 * MILLISECOND_NS)

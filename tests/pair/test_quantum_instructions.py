@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ KET0 = np.array([1, 0], dtype=complex)
 
 
 def theta(n: int, d: int) -> float:
-    return n * math.pi / 2**d
+    return math.ldexp(n * math.pi, -d)
 
 
 # A state without any symmetry, so that a wrong gate cannot look right.
@@ -45,7 +46,7 @@ def start_vector() -> Array:
     return vector
 
 
-def projector(vector: Array) -> Array:
+def projector(vector: Any) -> Array:
     return np.outer(vector, vector.conj())
 
 
@@ -125,7 +126,7 @@ def test_qubit_operands_may_be_in_any_register_bank() -> None:
     assert bits_of(done) == [1]
 
 
-# --- measurement ----------------------------------------------------------------------------------------------
+# --- measurement ----------------------------------------
 
 
 def test_measured_qubit_stays_allocated_in_the_state_it_was_found_in() -> None:
@@ -195,7 +196,7 @@ def test_rotated_measurement_leaves_an_eigenstate_of_z() -> None:
         assert first == second
 
 
-# --- allocation -----------------------------------------------------------------------------------------------
+# --- allocation ----------------------------------------
 
 
 def test_virtual_ids_are_names_that_map_anywhere() -> None:
@@ -349,7 +350,7 @@ def test_every_vanilla_instruction_runs_in_some_subroutine() -> None:
     assert [len(cnpu.done) for cnpu in bench.cnpus] == [1, 1], [cnpu.faults for cnpu in bench.cnpus]
 
 
-# --- breakpoints ----------------------------------------------------------------------------------------------
+# --- breakpoints ----------------------------------------
 
 
 def test_local_breakpoint_dumps_each_qubit_of_the_process_in_integer_units() -> None:
@@ -422,7 +423,7 @@ def test_breakpoint_action_or_role_that_does_not_exist_is_refused() -> None:
         assert "refused" in only.fault.message
 
 
-# --- devices that say no --------------------------------------------------------------------------------------
+# --- devices that say no ----------------------------------------
 
 
 def test_entangling_more_qubits_than_the_engine_holds_aborts_only_that_subroutine() -> None:

@@ -142,7 +142,7 @@ def test_switching_one_noise_off_leaves_the_draws_of_others_alone() -> None:
     assert marks[0] == marks[1]
 
 
-# --- attempts ---------------------------------------------------------------------------------------------------
+# --- attempts ----------------------------------------
 
 
 def attempts_bench(p: float, cycle_ns: float = 1_000, number: int = 1, **options: Any) -> Bench:
@@ -178,7 +178,7 @@ def test_attempts_are_geometric(p: float) -> None:
 
 
 def test_generation_takes_attempts_times_cycle() -> None:
-    """N = 800 shots, seed 12, p = 0.01, cycle 700 ns: mean time within 5 sigma; each a multiple of the cycle."""
+    """N = 800 shots, seed 12, p = 0.01, cycle 700 ns: mean within 5 sigma, each a multiple of the cycle."""
     p, cycle_ns, count = 0.01, 700, 800
     bench = attempts_bench(p, cycle_ns, seed=12, tracing=False)
     times = []

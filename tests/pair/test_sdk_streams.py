@@ -16,6 +16,7 @@ from netqasm_isa import opcodes as op
 from netqasm_isa.epr import ArgsIndex, Basis, EprType, KeepIndex, MeasureIndex, ReplyType
 from netqasm_isa.messages import InitNewApp, OpenEPRSocket, Subroutine, decode_host_message
 from qdriver.generic import GenericConfig
+from qdriver.spec import VirtualQubit
 from qnpu.settings import QnpuSettings
 from qruntime.messages import Done, Register, Stop, Submit
 from qworld.bell import bell_tensor
@@ -108,7 +109,7 @@ def ones(values: Sequence[int | None]) -> int:
     return sum(int(value or 0) for value in values)
 
 
-# --- local programs -------------------------------------------------------------------------------------------
+# --- local programs ----------------------------------------
 
 
 def test_one_qubit_program_returns_its_outcome() -> None:
@@ -142,7 +143,7 @@ def test_program_that_measures_in_other_bases_returns_two_arrays() -> None:
     assert {first for first, _ in outcomes} == {0, 1}
 
 
-# --- keep -----------------------------------------------------------------------------------------------------
+# --- keep ----------------------------------------
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -156,7 +157,7 @@ def test_teleport_sender_leaves_the_state_at_the_receiver_up_to_its_two_bits(lin
         assert array_of(done, 1) == [1]
         flip = array_of(done, 4)[0]
         seen.add((array_of(done, 3)[0], flip))
-        place = bench.qnpus[THEIRS].processes["bob/cnpu", 1].virtual[1]  # type: ignore[index]
+        place = bench.qnpus[THEIRS].processes["bob/cnpu", 1].virtual[VirtualQubit(1)]
         assert np.allclose(bench.state((THEIRS, place)), np.diag([1 - (flip or 0), flip or 0]), atol=1e-12)
     assert len(seen) > 2
 
@@ -179,7 +180,7 @@ def test_kept_pairs_are_phi_plus(creator: str | None, receiver: str | None, link
         ours = bench.qnpus[OURS].processes["alice/cnpu", 4].virtual
         theirs = bench.qnpus[THEIRS].processes["bob/cnpu", 1].virtual
         for mine, other in ((0, 2), (1, 0)):
-            places = ((OURS, ours[mine]), (THEIRS, theirs[other]))  # type: ignore[index]
+            places = ((OURS, ours[VirtualQubit(mine)]), (THEIRS, theirs[VirtualQubit(other)]))
             assert np.allclose(bench.state(*places), PHI, atol=1e-12)
         directions = [pair[KeepIndex.DIRECTIONALITY_FLAG] for pair in pairs_of(only_done(bench))]
         assert directions == [0 if creator else 1] * 2
@@ -218,7 +219,7 @@ def test_sequential_program_measures_pair_after_pair_in_one_id(qubits: int) -> N
 
 
 def test_program_with_a_fidelity_to_reach_tries_until_the_last_pair_was_quick_enough() -> None:
-    """Limit 28000 us. The first try takes 40 ms, because the link is slow; the peer stays for a second one."""
+    """Limit 28000 us. Every try takes 40 ms, because the link is slow; the peer stays for all five."""
     name = "create_keep with min_fidelity_all_at_end 80, 5 tries"
     quick = only_done(against(name, taking((0,))))
     assert pairs_of(quick)[0][KeepIndex.GOODNESS] == 1
@@ -231,7 +232,7 @@ def test_program_with_a_fidelity_to_reach_tries_until_the_last_pair_was_quick_en
     assert not bench.qnpus[OURS].processes["alice/cnpu", 4].virtual
 
 
-# --- measure directly, state preparation --------------------------------------------------------------------------
+# --- measure directly, state preparation ----------------------------------------
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -286,13 +287,13 @@ def test_receiver_of_a_prepared_state_gets_it_in_its_qubit(link: str) -> None:
     """Z at the creator: the receiver holds the creator's bit."""
     for shot in range(6):
         bench = against("recv_rsp", making(EprType.R, None, 1), shot=shot, link=link)
-        place = bench.qnpus[OURS].processes["alice/cnpu", 4].virtual[0]  # type: ignore[index]
+        place = bench.qnpus[OURS].processes["alice/cnpu", 4].virtual[VirtualQubit(0)]
         bit = pairs_of(only_done(bench, THEIRS))[0][MeasureIndex.MEASUREMENT_OUTCOME] or 0
         assert np.allclose(bench.state((OURS, place)), np.diag([1 - bit, bit]), atol=1e-12)
         assert pairs_of(only_done(bench))[0][KeepIndex.TYPE] == ReplyType.OK_R
 
 
-# --- recorded against recorded ------------------------------------------------------------------------------------
+# --- recorded against recorded ----------------------------------------
 
 
 @pytest.mark.parametrize(

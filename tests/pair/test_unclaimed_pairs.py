@@ -8,6 +8,7 @@ import pytest
 
 from netqasm_isa.epr import KeepIndex
 from qdriver.generic import GenericConfig
+from qdriver.spec import VirtualQubit
 from qnpu.memory import NETWORK
 from qnpu.settings import QnpuSettings
 from qruntime.messages import Done, RequestFailed
@@ -95,7 +96,7 @@ def test_measured_pairs_wait_for_a_claim_as_long_as_it_takes() -> None:
 
 
 def test_qalloc_evicts_an_unclaimed_pair_and_the_untouched_half_is_made_again() -> None:
-    """Bob's only qubit goes to his program; when he frees it, the pair is made anew under the same request."""
+    """Bob's only qubit goes to his program; when he frees it, the same request makes the pair anew."""
     bench = unclaimed(keep(), bob=ONE)
     bench.submit(1, 1, 0, lines(qubit(0, "x {q}"), read_out(0, "M0")), at_ns=100_000)
     bench.submit(1, 1, 1, lines(receive(), read_out(0, "M1")), at_ns=MILLISECOND_NS)
@@ -178,12 +179,12 @@ def test_later_pairs_of_a_request_expire_without_the_earlier_ones() -> None:
     numbers = [[pair[KeepIndex.SEQUENCE_NUMBER] for pair in pairs_of(cnpu.done[-1])] for cnpu in bench.cnpus]
     assert numbers[1] == [3, 4, 5]
     virtual = [bench.qnpus[node].processes[f"{bench.nodes[node]}/cnpu", 1].virtual for node in (0, 1)]
-    for i in (0, 1, 2):
+    for i in map(VirtualQubit, range(3)):
         assert np.allclose(bench.state((0, virtual[0][i]), (1, virtual[1][i])), PHI, atol=1e-12)
 
 
 def test_pair_of_a_program_that_asked_evicts_one_that_nobody_asked_for() -> None:
-    """Bob has one qubit, taken by alice's unclaimed pair. His own program's request for another comes first."""
+    """Bob has one qubit, taken by alice's unclaimed pair. His own program's request comes first."""
     bench = Bench(links={(0, 1): PerfectLink(delay_ns=PAIR_NS)}, settings=CREATE, devices={1: ONE})
     bench.program(0, 1, keep(ids=(2,))).program(1, 1)
     bench.program(0, 2, receive(1, socket=1), socket=1).program(1, 2, socket=1)

@@ -36,7 +36,7 @@ def codes(bench: Bench, node: int = 0) -> list[tuple[int, str]]:
     return [(abort.subroutine, abort.fault.code) for abort in bench.cnpus[node].aborted]
 
 
-# --- aborts ---------------------------------------------------------------------------------------------------
+# --- aborts ----------------------------------------
 
 
 def test_subroutines_behind_an_aborted_one_fail_with_it_and_later_ones_run() -> None:
@@ -89,7 +89,7 @@ def test_failure_of_pairs_that_must_coexist_frees_the_delivered_ones_at_both_end
 
 
 def test_outcome_of_an_aborted_measurement_is_dropped() -> None:
-    """Cancelled during the measurement: the register keeps its old value, the next subroutine is not confused."""
+    """Cancelled while measuring: the register keeps its value, the next subroutine is not confused."""
     bench = Bench(("alice",)).program(0, 1, lines("set M0 9", qubit(0, "x {q}"), "meas Q0 M0"))
     bench.cancel(0, 1, 0, at_ns=15_000).submit(0, 1, 1, "ret_reg M0", at_ns=15_000)
     bench.submit(0, 1, 2, read_out(0, "M1"), at_ns=16_000).run()
@@ -104,7 +104,7 @@ def test_in_flight_operations_of_an_aborted_subroutine_still_finish() -> None:
     assert bits_of(bench.cnpus[0].done[0]) == [1]
 
 
-# --- cancel ---------------------------------------------------------------------------------------------------
+# --- cancel ----------------------------------------
 
 
 def test_cancel_of_a_queued_subroutine_takes_those_behind_it_along() -> None:
@@ -147,7 +147,7 @@ def test_cancel_of_what_is_over_or_unknown_is_no_error() -> None:
     assert [type(message) for _, message in bench.cnpus[0].got] == [Done]
 
 
-# --- stop -----------------------------------------------------------------------------------------------------
+# --- stop ----------------------------------------
 
 STATES = {
     "idle": (lines(qubit(0)), 500_000),
@@ -226,7 +226,7 @@ def test_stop_lets_a_waiting_process_have_the_memory() -> None:
     assert bench.cnpus[0].time_of(Done, 1) == 80_000 + 10_000
 
 
-# --- withdrawals that cross heralds -----------------------------------------------------------------------------
+# --- withdrawals that cross heralds ----------------------------------------
 
 CROSSINGS = [
     0,
@@ -292,7 +292,7 @@ def test_receiver_that_ends_at_any_moment_frees_both_ends(latency_ns: int) -> No
 
 
 def test_second_request_on_a_link_does_not_repeat_a_pair_that_is_being_measured() -> None:
-    """The queue changes while a heralded pair is still being read out: its serial numbers stay without a gap."""
+    """The queue changes while a heralded pair is still being read out: serial numbers have no gap."""
     bench = Bench(links={(0, 1): PerfectLink(delay_ns=1_000)}, latency_ns=3_000)
     creator = lines(*(measure(results=4 * i, wait=False, ret=False) for i in range(6)))
     bench.program(0, 1, creator)

@@ -11,8 +11,9 @@ import pytest
 from qdriver.driver import Operation, QDriver
 from qdriver.generic import ONE_QUBIT_GATES, TWO_QUBIT_GATES, GenericConfig, GenericHardware
 from qdriver.spec import LinkPoint
+from qruntime.actors import Message
 from qruntime.errors import DriverError
-from qruntime.messages import DeviceOp, Entangle, EntangleItem, Message, OpCode, Operate
+from qruntime.messages import DeviceOp, Entangle, EntangleItem, OpCode, Operate
 from qworld.gates import controlled_rotation, rotation, unitary
 from tests.unit.qworld.dense import Array, Dense
 
@@ -25,9 +26,8 @@ def driver(config: GenericConfig = CONFIG) -> QDriver:
     return GenericHardware.driver(GenericHardware.spec(config, {}))
 
 
-def gate(name: str, *qubits: int, n: int = 0, d: int = 0) -> Operation:
-    op = OpCode.TWO_QUBIT if len(qubits) == 2 else OpCode.ONE_QUBIT
-    return Operation(op, name, *qubits, n=n, d=d)
+def gate(name: str, qubit: int, qubit2: int = -1, n: int = 0, d: int = 0) -> Operation:
+    return Operation(OpCode.ONE_QUBIT if qubit2 < 0 else OpCode.TWO_QUBIT, name, qubit, qubit2, n, d)
 
 
 def operations(messages: Sequence[Message]) -> list[DeviceOp]:
@@ -85,8 +85,7 @@ def test_move_carries_any_state_onto_any_state_of_the_target(source: int, target
 
 @pytest.mark.parametrize("name", [*ONE_QUBIT_GATES, *TWO_QUBIT_GATES])
 def test_native_gates_pass_straight_through(name: str) -> None:
-    qubits = (2, 0) if name in TWO_QUBIT_GATES else (2,)
-    operation = gate(name, *qubits, n=3, d=2)
+    operation = gate(name, 2, 0 if name in TWO_QUBIT_GATES else -1, n=3, d=2)
     assert list(driver().translate(operation)) == [operation]
 
 

@@ -45,7 +45,7 @@ def test_generic_is_built_in() -> None:
 
 
 def test_unknown_kind_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="unknown device kind 'toaster'; known are .*generic") as caught:
+    with pytest.raises(ConfigError, match=r"unknown device kind 'toaster'; known are .*generic") as caught:
         registry.hardware("toaster")
     assert caught.value.data == {"kind": "toaster"}
 
@@ -56,7 +56,7 @@ def test_class_of_a_module_is_loaded(plugin: ModuleType) -> None:
 
 @pytest.mark.parametrize("kind", ["no_such_module:Thing", f"{PLUGIN}:Missing", f"{PLUGIN}:", ":Toaster", ":"])
 def test_class_that_cannot_be_loaded_says_why(plugin: ModuleType, kind: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be loaded|unknown device kind"):
+    with pytest.raises(ConfigError, match=r"cannot be loaded|unknown device kind"):
         registry.hardware(kind)
 
 
