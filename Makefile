@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One BLAS thread: the engine's matrices are tiny, and results must not depend on the number of cores.
 export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: run test test-slow lint format bench docs wheel clean
+.PHONY: run test test-slow test-processes lint format bench bench-processes docs wheel clean
 
 $(VENV)/.installed-run: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,9 @@ test: $(VENV)/.installed-dev  ## every test but the slow ones
 test-slow: $(VENV)/.installed-dev  ## long soak runs
 	$(BIN)/python -m pytest -m slow
 
+test-processes: $(VENV)/.installed-dev  ## every application, many seeds, with processes and in-process
+	$(BIN)/python -m pytest tests/processes
+
 lint: $(VENV)/.installed-dev  ## ruff and mypy strict
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -37,6 +40,9 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev  ## figures of the design, as tables
 	$(BIN)/python -m benchmarks.all
+
+bench-processes: $(VENV)/.installed-dev  ## figures of the runner with processes
+	$(BIN)/python -m benchmarks.processes
 
 docs: $(VENV)/.installed-dev  ## the documentation site, into build/site
 	$(BIN)/python -m qnos.schema_docs

@@ -1,7 +1,7 @@
 """The CNPU: starts programs, hands them what arrives, reports how they ended.
 
-`Cnpu(...)` is an actor. Set `launches` before `Start`; programs begin at their `start_ns`, and `ended` fills
-as they end.
+`Cnpu(...)` is an actor. Set `launches` before `Start`; programs begin at their `start_ns`, and `ended`
+fills as they end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from cnpu.routes import Routes
 from cnpu.sockets import Mailbox
 from qruntime.actors import (
     Arrival,
+    Cancelled,
     CancelTimer,
     Doomed,
     Effect,
@@ -26,7 +27,7 @@ from qruntime.actors import (
     Start,
     Wait,
 )
-from qruntime.errors import ConfigError, Deadlock, QnosError, error_of
+from qruntime.errors import ConfigError, Deadlock, ProgramCancelled, QnosError, error_of
 from qruntime.messages import (
     Aborted,
     ClassicalMessage,
@@ -46,9 +47,9 @@ _REASON_CUT = 1000  # characters of an error that a peer is told
 class Cnpu:
     """The classical side of one node, as an actor named `<node>/cnpu`.
 
-    `nodes` are all nodes in the order of the network file. `qnpu_latency_ns` is that of messages to our QNPU,
-    `cnpu_latency_ns` those to the CNPUs of other nodes, by node name. `linked` are the nodes with which ours
-    shares an entanglement link. `max_qubits` is what *register* announces.
+    `nodes` are all nodes in the order of the network file. `qnpu_latency_ns` is that of messages to our
+    QNPU, `cnpu_latency_ns` those to the CNPUs of other nodes, by node name. `linked` are the nodes with
+    which ours shares an entanglement link. `max_qubits` is what *register* announces.
 
     `launches` are the programs to run. `ended` has those that are over, by (session, role).
     """
@@ -133,6 +134,8 @@ class Cnpu:
                 target.expired()
         elif isinstance(event, Start):
             self._on_start()
+        elif isinstance(event, Cancelled):
+            self._on_cancelled(event)
         else:
             self._on_doomed(event)
         return effects
@@ -216,6 +219,11 @@ class Cnpu:
         program = self._programs.get(event.pid)
         if program is not None:
             program.throw(Deadlock(event.report))
+
+    def _on_cancelled(self, event: Cancelled) -> None:
+        for program in list(self._programs.values()):
+            if program.session == event.session:
+                program.throw(ProgramCancelled(f"session {event.session} was cancelled"))
 
     # --- what the QNPU says -----------------------------------------------------------------------
 

@@ -6,25 +6,30 @@ or the world with the time authority.
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qnos.assembly import channels, make_cnpu, make_qnpu, make_worlds, world_names
 from qnos.config import NetworkConfig
 from qnos.runtime_dir import RuntimeDir
+from qnpu.syscalls import process_table
 from qruntime.authority import Authority, Remote
 from qruntime.control import EndedRow, Load
 from qruntime.errors import ConfigError, Fault
-from qruntime.host import MakeUniverse, SendBody, serve_host
+from qruntime.host import Host, MakeUniverse, SendBody, Service, serve_host
+from qruntime.live import JOURNAL_VERSION, Header, LiveSessions
 from qruntime.lookahead import distances
+from qruntime.messages import ProcessStatus
 from qruntime.rng import Streams
 from qruntime.shell import Hosted, serve_shell
+from qruntime.shots import Shots
 
 if TYPE_CHECKING:
     from cnpu.launch import Launch
     from cnpu.runtime import Cnpu
+    from qnpu.main import Qnpu
 
 
 def cnpu_main(runtime: RuntimeDir, node: str) -> None:
@@ -36,15 +41,16 @@ def cnpu_main(runtime: RuntimeDir, node: str) -> None:
 
     def make() -> Cnpu:
         cnpu = make_cnpu(network, node_id, streams)
-        cnpu.launches = list(launches)
+        cnpu.launches = launches  # shared: what is loaded into a live network joins what runs
         return cnpu
 
     def load(order: Load) -> None:
         nonlocal streams
-        launches[:] = _launches(order, node, len(network.nodes))
+        found = _launches(order, node, len(network.nodes))
+        launches[:] = [*launches, *found] if order.live else found
         streams = Streams(order.seed)
 
-    _serve(runtime, Hosted(f"{node}/cnpu", make, load, _ended))
+    _serve(runtime, Hosted(f"{node}/cnpu", make, load, ended=_ended))
 
 
 def qnpu_main(runtime: RuntimeDir, node: str) -> None:
@@ -57,21 +63,35 @@ def qnpu_main(runtime: RuntimeDir, node: str) -> None:
         nonlocal streams
         streams = Streams(order.seed)
 
-    _serve(runtime, Hosted(f"{node}/qnpu", lambda: make_qnpu(network, node_id, streams), load))
+    def status(qnpu: Qnpu) -> tuple[tuple[ProcessStatus, ...], int]:
+        return process_table(qnpu), qnpu.memory.count_free()
+
+    hosted = Hosted(f"{node}/qnpu", lambda: make_qnpu(network, node_id, streams), load, status=status)
+    _serve(runtime, hosted)
 
 
-def world_main(runtime: RuntimeDir) -> None:
-    """Be the world and the time authority."""
+def world_main(runtime: RuntimeDir, live: bool = False, seed: int = 0, pace: float = 0.0) -> None:
+    """Be the world and the time authority; `live` keeps one timeline, else there are shots."""
     network = runtime.load()
     nodes = network.node_names
 
-    serve_host(
-        runtime.address("world"),
-        [f"{node}/cnpu" for node in nodes],
-        [f"{node}/qnpu" for node in nodes],
-        dict.fromkeys(world_names(network)),
-        universe_maker(network),
-    )
+    def serve(make_service: Callable[[Host], Service]) -> None:
+        serve_host(
+            runtime.address("world"),
+            [f"{node}/cnpu" for node in nodes],
+            [f"{node}/qnpu" for node in nodes],
+            dict.fromkeys(world_names(network)),
+            universe_maker(network),
+            make_service,
+            pace,
+        )
+
+    if not live:
+        serve(Shots)
+        return
+    header = Header(JOURNAL_VERSION, seed, network.to_dict())
+    with runtime.journal.open("wb") as journal, runtime.trace.open("wb") as trace:
+        serve(lambda host: LiveSessions(host, header, journal, trace))
 
 
 def universe_maker(network: NetworkConfig) -> MakeUniverse:
@@ -117,6 +137,8 @@ def _launches(order: Load, node: str, nodes: int) -> list[Launch]:
     from cnpu.app import load_app
     from cnpu.launch import Launch
 
+    if not order.app:
+        return []
     app = load_app(order.app)
     if app.sha256 != order.sha256:
         raise ConfigError(
@@ -159,14 +181,18 @@ def _ended(cnpu: Cnpu, told: int) -> list[EndedRow]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m qnos.daemons (cnpu|qnpu) DIR NODE` or `world DIR`: how the launcher starts a process."""
-    kind, directory, *node = sys.argv[1:] if arguments is None else arguments
+    """`python -m qnos.daemons (cnpu|qnpu) DIR NODE`, `world DIR [SEED PACE]`: how the launcher starts a
+    process.
+
+    With a seed the world keeps one timeline.
+    """
+    kind, directory, *rest = sys.argv[1:] if arguments is None else arguments
     runtime = RuntimeDir(Path(directory))
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if kind == "world":
-        world_main(runtime)
+        live = bool(rest)
+        world_main(runtime, live, int(rest[0]) if live else 0, float(rest[1]) if live else 0.0)
     else:
-        {"cnpu": cnpu_main, "qnpu": qnpu_main}[kind](runtime, node[0])
+        {"cnpu": cnpu_main, "qnpu": qnpu_main}[kind](runtime, rest[0])
 
 
 if __name__ == "__main__":

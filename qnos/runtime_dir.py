@@ -1,11 +1,15 @@
-"""The runtime directory of a network of processes: its configuration, its sockets, its logs.
+"""The runtime directory of a network of processes: its configuration, sockets, process ids, logs, journal
+and trace.
 
 Only the user may enter it (mode 0700), so its sockets need no further lock. Socket paths are short because
-the operating system allows about 100 bytes for one.
+the operating system allows about 100 bytes for one. A run has a directory of its own that goes with it; a
+network that stays up has one by name, which says whether the processes that made it still live.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -13,10 +17,11 @@ import yaml
 
 from qnos.config import NetworkConfig
 from qnos.loading import load_network
+from qruntime.errors import ConfigError
 
 
 class RuntimeDir:
-    """A directory made by `create`, or the one another process made."""
+    """A directory made by `create` or `claim`, or the one another process made."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,27 +30,116 @@ class RuntimeDir:
     def create(network: NetworkConfig) -> RuntimeDir:
         """A fresh directory that holds `network`."""
         runtime = RuntimeDir(Path(tempfile.mkdtemp(prefix="qnos-")))
-        runtime._network.write_text(yaml.safe_dump(network.to_dict(), sort_keys=False))
+        runtime._write(network)
         return runtime
 
+    @staticmethod
+    def claim(name: str, network: NetworkConfig) -> RuntimeDir:
+        """The directory of a network that is to stay up as `name`.
+
+        What a network that is gone left behind is cleared away. Raises `ConfigError` if one of that name is
+        up.
+        """
+        runtime = RuntimeDir.named(name)
+        if runtime.is_up():
+            raise ConfigError(
+                f"a network {name} is up already; qnos down {name} ends it, --name gives another name"
+            )
+        if runtime.path.exists():
+            runtime.remove()
+        runtime.path.mkdir(mode=0o700, parents=True)
+        runtime._write(network)
+        return runtime
+
+    @staticmethod
+    def named(name: str) -> RuntimeDir:
+        """Where a network called `name` would be."""
+        return RuntimeDir(_base() / name)
+
+    @staticmethod
+    def all() -> list[RuntimeDir]:
+        """Every network that is up, or was and left something behind."""
+        base = _base()
+        return [RuntimeDir(path) for path in sorted(base.iterdir())] if base.is_dir() else []
+
     @property
-    def _network(self) -> Path:
-        return self.path / "network.yaml"
+    def name(self) -> str:
+        """What the network goes by."""
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        """Inputs from outside."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def trace(self) -> Path:
+        """Trace of the network's life."""
+        return self.path / "trace.jsonl"
 
     def load(self) -> NetworkConfig:
         """The network."""
-        return load_network(self._network)
+        return load_network(self.path / "network.yaml")
 
     def address(self, name: str) -> str:
-        """Where a process listens: `world`, `client`, or an actor's name."""
+        """Where a process listens: `world`, a client, or an actor's name."""
         return f"ipc://{self.path}/{name.replace('/', '.')}"
 
     def log(self, name: str) -> Path:
         """Where a process's standard error goes."""
         return self.path / f"{name.replace('/', '.')}.log"
 
+    def note_processes(self, pids: dict[str, int]) -> None:
+        """Keep who runs what."""
+        (self.path / "processes.json").write_text(json.dumps(pids))
+
+    def processes(self) -> dict[str, int]:
+        """Process ids by name; empty if they were never noted."""
+        try:
+            pids: dict[str, int] = json.loads((self.path / "processes.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return pids
+
+    def alive(self) -> dict[str, bool]:
+        """Whether each process lives and is still ours (a process id may have gone to somebody else)."""
+        return {name: self._is_ours(pid) for name, pid in self.processes().items()}
+
+    def is_up(self) -> bool:
+        """Whether any of its processes lives."""
+        return any(self.alive().values())
+
     def remove(self) -> None:
         """Delete it with all it holds."""
         for entry in self.path.iterdir():
             entry.unlink()
         self.path.rmdir()
+
+    def _write(self, network: NetworkConfig) -> None:
+        text = yaml.safe_dump(network.to_dict(), sort_keys=False)
+        (self.path / "network.yaml").write_text(text)
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except FileNotFoundError:
+            return _exists(pid) if not Path("/proc/self").exists() else False
+        except OSError:
+            return _exists(pid)
+        return str(self.path).encode() in command
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _base() -> Path:
+    """`$XDG_RUNTIME_DIR/qnos`, or a directory of the user's in the system's place for temporary files."""
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    if given:
+        return Path(given) / "qnos"
+    return Path(tempfile.gettempdir()) / f"qnos-{os.getuid()}"

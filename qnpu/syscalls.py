@@ -130,7 +130,12 @@ def stop(qnpu: Qnpu, src: str, call: Stop, now_ns: int) -> None:
 
 def status(qnpu: Qnpu, src: str, call: Status, now_ns: int) -> None:
     """The process table."""
-    rows = tuple(
+    qnpu.send_cnpu(src, StatusReport(call.ref, process_table(qnpu), qnpu.memory.count_free()))
+
+
+def process_table(qnpu: Qnpu) -> tuple[ProcessStatus, ...]:
+    """One row per process."""
+    return tuple(
         ProcessStatus(
             p.pid,
             p.app,
@@ -141,7 +146,6 @@ def status(qnpu: Qnpu, src: str, call: Status, now_ns: int) -> None:
         )
         for p in qnpu.processes.values()
     )
-    qnpu.send_cnpu(src, StatusReport(call.ref, rows, qnpu.memory.count_free()))
 
 
 def _refuse(qnpu: Qnpu, src: str, pid: int, call: str, error: QnosError) -> None:

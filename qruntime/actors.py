@@ -40,7 +40,13 @@ class Doomed(msgspec.Struct, frozen=True):
     report: str
 
 
-Event = Start | Arrival | Expiry | Doomed
+class Cancelled(msgspec.Struct, frozen=True):
+    """An operator ends the programs of this session."""
+
+    session: int
+
+
+Event = Start | Arrival | Expiry | Doomed | Cancelled
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):

@@ -17,6 +17,7 @@ from typing import Any
 from qruntime.actors import (
     Actor,
     Arrival,
+    Cancelled,
     CancelTimer,
     Doomed,
     Effect,
@@ -29,7 +30,7 @@ from qruntime.actors import (
     Start,
     Wait,
 )
-from qruntime.control import ARRIVAL, CANCEL_TIMER, DOOMED, EXPIRY, SEND, SET_TIMER, START, Grant
+from qruntime.control import ARRIVAL, CANCEL_TIMER, CANCELLED, DOOMED, EXPIRY, SEND, SET_TIMER, START, Grant
 from qruntime.errors import QnosError
 from qruntime.kernel import Kernel, _Slot
 
@@ -89,6 +90,8 @@ class Authority(Kernel):
             for slot in self._slots
         }
         self._granted: dict[str, tuple[_Slot, int, int]] = {}  # who is busy, at which time and delta
+        self._entered: dict[str, None] = {}  # actors that have had their first Start
+        self.latest_ns = 0  # no event later than this was granted yet
         self.overlapping = 0  # grants given while another was out
 
     @property
@@ -101,15 +104,27 @@ class Authority(Kernel):
         self.shot = shot
         self.bodies.clear()
         self._granted.clear()
+        self._entered.clear()
+        self.latest_ns = 0
         self.reset(shot)
 
-    def advance(self) -> list[tuple[str, Grant]]:
-        """The grants that may go out now, with their actors; events of the world are handled on the way."""
+    @property
+    def next_ns(self) -> int | None:
+        """When the next event is due, None if there is none."""
+        return self._heap[0][0] if self._heap else None
+
+    def advance(self, limit_ns: int | None = None) -> list[tuple[str, Grant]]:
+        """The grants that may go out now, with their actors; events of the world are handled on the way.
+
+        Nothing later than `limit_ns` happens.
+        """
         grants: list[tuple[str, Grant]] = []
         kept = []
         heap = self._heap
         busy = [(now, self._reach[name]) for name, (_, now, _) in self._granted.items()]
         while heap:
+            if limit_ns is not None and heap[0][0] > limit_ns:
+                break
             entry = heappop(heap)
             now, delta, _, n, slot, event = entry
             if event.__class__ is Expiry and slot.timers.get(event.timer) != n:
@@ -121,6 +136,7 @@ class Authority(Kernel):
                 if len(busy) > 2 * len(self._slots):
                     break  # everybody waits for somebody
                 continue
+            self.latest_ns = max(self.latest_ns, now)
             if slot.actor.__class__ is Remote:
                 grants.append((name, self._grant(slot, event, now, n)))
                 self.overlapping += bool(self._granted)
@@ -171,7 +187,11 @@ class Authority(Kernel):
             assert isinstance(event.timer, int)
             return Grant(self.universe, self.shot, now, EXPIRY, timer=event.timer, tracing=tracing)
         if isinstance(event, Start):
-            return Grant(self.universe, self.shot, now, START, tracing=tracing)
+            again = slot.name in self._entered
+            self._entered[slot.name] = None
+            return Grant(self.universe, self.shot, now, START, n=int(again), tracing=tracing)
+        if isinstance(event, Cancelled):
+            return Grant(self.universe, self.shot, now, CANCELLED, pid=event.session, tracing=tracing)
         assert isinstance(event, Doomed)
         return Grant(
             self.universe, self.shot, now, DOOMED, pid=event.pid, report=event.report, tracing=tracing

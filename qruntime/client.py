@@ -7,8 +7,17 @@ from collections.abc import Callable
 import trio
 import zmq
 
-from qruntime.control import Leave, Run, RunDone, ShotDone, decode_control, encode_control
-from qruntime.errors import error_of
+from qruntime.actors import Message
+from qruntime.control import (
+    ControlMessage,
+    Leave,
+    Run,
+    RunDone,
+    ShotDone,
+    decode_control,
+    encode_control,
+)
+from qruntime.errors import NodeDown, error_of
 from qruntime.sockets import Sockets
 
 _LOOK_S = 0.2  # how often the caller looks whether all processes live
@@ -27,6 +36,13 @@ class Client:
         """Where answers come."""
         return self._inbox.address
 
+    def ask(self, question: Message, timeout_s: float | None) -> ControlMessage:
+        """The answer to a question whose `reply_to` is our address.
+
+        Raises `NodeDown` if none comes within `timeout_s` (None: wait as long as it takes).
+        """
+        return trio.run(self._ask, question, timeout_s)
+
     def run(self, order: Run, on_shot: Callable[[ShotDone], None], look: Callable[[], None]) -> RunDone:
         """Order a run, hand over its shots in order, return when it is over.
 
@@ -42,6 +58,13 @@ class Client:
     def close(self) -> None:
         """Close the sockets."""
         self._sockets.close()
+
+    async def _ask(self, question: Message, timeout_s: float | None) -> ControlMessage:
+        self._world.send([encode_control(question)])
+        with trio.move_on_after(float("inf") if timeout_s is None else timeout_s):
+            (frame,) = await self._inbox.receive()
+            return decode_control(frame)
+        raise NodeDown(f"the network did not answer within {timeout_s:g} s", process="world")
 
     async def _run(
         self, order: Run, on_shot: Callable[[ShotDone], None], look: Callable[[], None]

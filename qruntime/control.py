@@ -14,9 +14,10 @@ import msgspec
 
 from qruntime.actors import Message
 from qruntime.errors import Fault, WireError
+from qruntime.messages import ProcessStatus
 from qruntime.wire import VERSION, tag_tuples, untag_tuple
 
-START, ARRIVAL, EXPIRY, DOOMED = range(4)  # kinds of event in a Grant
+START, ARRIVAL, EXPIRY, DOOMED, CANCELLED = range(5)  # kinds of event in a Grant
 SEND, SET_TIMER, CANCEL_TIMER, EMIT = range(4)  # kinds of effect in a Report
 
 
@@ -36,10 +37,11 @@ class Welcome(Message, frozen=True, tag=61):
 
 
 class Grant(Message, frozen=True, tag=62):
-    """Take this event now; with START the actor of this universe is as new, for `shot`.
+    """Take this event now; with the first START (`n` 0) the actor of this universe is as new, for `shot`.
 
     `n` is the sender's number of an arrival (with `src` the token of its body), `timer` the number that the
-    process gave to a timer's name; `pid` and `report` belong to a deadlock verdict.
+    process gave to a timer's name; `pid` and `report` belong to a deadlock verdict; `pid` is the session of
+    a cancellation.
     """
 
     universe: int
@@ -103,6 +105,8 @@ class Answer(Message, frozen=True, tag=65):
     universe: int
     actor: str
     waits: tuple[WaitRow, ...]
+    processes: tuple[ProcessStatus, ...] = ()
+    qubits_free: int = -1
 
 
 class Forget(Message, frozen=True, tag=66):
@@ -124,6 +128,7 @@ class Load(Message, frozen=True, tag=67):
     roles: tuple[str, ...]
     inputs: dict[str, dict[str, Any]]
     placement: dict[str, str]
+    live: bool = False
 
 
 class Loaded(Message, frozen=True, tag=68):
@@ -180,21 +185,75 @@ class RunDone(Message, frozen=True, tag=72):
     overlapping: int
 
 
+class SubmitApp(Message, frozen=True, tag=80):
+    """A client asks a live network to run an application once; the answer is `SessionState`."""
+
+    reply_to: str
+    load: Load
+
+
+class AskSession(Message, frozen=True, tag=81):
+    """How is session `session` (-1: list all)?
+
+    With `wait` the answer comes when it is over.
+    """
+
+    reply_to: str
+    session: int
+    wait: bool = False
+
+
+class CancelSession(Message, frozen=True, tag=82):
+    """End the programs of a session; the answer is its `SessionState`."""
+
+    reply_to: str
+    session: int
+
+
+class AskNetwork(Message, frozen=True, tag=83):
+    """What is going on?
+
+    The answer is `NetworkState`.
+    """
+
+    reply_to: str
+
+
+class SessionState(Message, frozen=True, tag=84):
+    """One session: `state` is running, done, failed or refused."""
+
+    session: int
+    app: str
+    state: str
+    admitted_ns: int
+    roles: tuple[str, ...]
+    ended: tuple[EndedRow, ...] = ()
+    fault: Fault | None = None
+
+
+class SessionList(Message, frozen=True, tag=85):
+    """Every session, in the order of submission."""
+
+    sessions: tuple[SessionState, ...]
+
+
+class NetworkState(Message, frozen=True, tag=86):
+    """Simulated time, sessions under way, and the process table of every QNPU."""
+
+    now_ns: int
+    idle: bool
+    grants: int
+    refused: int
+    running: int
+    nodes: dict[str, tuple[ProcessStatus, ...]]
+    qubits_free: dict[str, int]
+
+
 ControlMessage = (
-    Hello
-    | Welcome
-    | Grant
-    | Report
-    | Ask
-    | Answer
-    | Forget
-    | Load
-    | Loaded
-    | Leave
-    | Run
-    | ShotDone
-    | RunDone
-)
+    Hello | Welcome | Grant | Report | Ask | Answer | Forget | Load | Loaded | Leave
+    | Run | ShotDone | RunDone
+    | SubmitApp | AskSession | CancelSession | AskNetwork | SessionState | SessionList | NetworkState
+)  # fmt: skip
 
 _decoder: Final[msgspec.msgpack.Decoder[ControlMessage]] = msgspec.msgpack.Decoder(
     ControlMessage, ext_hook=untag_tuple
@@ -207,13 +266,20 @@ def encode_control(message: Message) -> bytes:
     """Bytes of one control message; program values in it keep their tuples."""
     if isinstance(message, Load):
         message = msgspec.structs.replace(message, inputs=tag_tuples(message.inputs))
-    elif isinstance(message, Run):
+    elif isinstance(message, Run | SubmitApp):
         load = msgspec.structs.replace(message.load, inputs=tag_tuples(message.load.inputs))
         message = msgspec.structs.replace(message, load=load)
-    elif isinstance(message, Report | ShotDone) and message.ended:
-        ended = tuple(msgspec.structs.replace(row, value=tag_tuples(row.value)) for row in message.ended)
-        message = msgspec.structs.replace(message, ended=ended)
+    elif isinstance(message, SessionList):
+        message = SessionList(tuple(_tagged(state) for state in message.sessions))
+    elif isinstance(message, Report | ShotDone | SessionState) and message.ended:
+        message = _tagged(message)
     return bytes([VERSION]) + _encoder.encode(message)
+
+
+def _tagged(message: Report | ShotDone | SessionState) -> Any:
+    """The message with the tuples in its programs' results marked as such."""
+    ended = tuple(msgspec.structs.replace(row, value=tag_tuples(row.value)) for row in message.ended)
+    return msgspec.structs.replace(message, ended=ended)
 
 
 def decode_control(data: bytes) -> ControlMessage:

@@ -90,6 +90,12 @@ class ProgramError(QnosError):
     code = "PROGRAM"
 
 
+class ProgramCancelled(QnosError):
+    """An operator ended this program."""
+
+    code = "CANCELLED"
+
+
 class PeerFailed(QnosError):
     """The program at the other end of a classical socket ended with an error, so nothing more will come."""
 

@@ -1,13 +1,17 @@
 """The process of the world and the time authority: the other half of `shell`.
 
-`Host` keeps the sockets and the universes of one network. It starts several shots at once, each a universe
-of its own, carries grants out and reports in, and hands finished shots over in order. What may be granted
-when is `authority`'s.
+`Host` keeps the sockets and the universes of one network: it carries grants out and reports in. What may be
+granted when is `authority`'s; what universes are for is a service's: `shots` runs applications shot by
+shot, `live` keeps a network up on one timeline.
+
+`serve_host(...)` runs until a client says `Leave`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import trio
 import zmq
@@ -22,60 +26,73 @@ from qruntime.control import (
     Forget,
     Hello,
     Leave,
-    Load,
     Loaded,
     Report,
-    Run,
-    RunDone,
-    ShotDone,
-    TraceRow,
     Welcome,
     decode_control,
     encode_control,
     pack_token,
     unpack_token,
 )
-from qruntime.errors import Fault, QnosError, WireError
+from qruntime.errors import QnosError, WireError
 from qruntime.sockets import Socket, Sockets
-from qruntime.trace import Trace
 from qruntime.wire import VERSION, decode, encode
 
 SendBody = Callable[[str, tuple[int, str, int], Message], None]
 MakeUniverse = Callable[[int, int, SendBody], Authority]  # (universe, seed, how the world's bodies leave)
 
 
-class _Live:
-    """A universe that is running one shot."""
+class Service(Protocol):
+    """What the universes of a host are for."""
 
-    __slots__ = ("answers", "authority", "ended", "trace")
+    def ready(self) -> None:
+        """All actors are up."""
+
+    def client(self, message: ControlMessage) -> None:
+        """A client wants something."""
+
+    def loaded(self, message: Loaded) -> None:
+        """An actor answered `Load`."""
+
+    def ended(self, universe: Universe, rows: Sequence[EndedRow]) -> None:
+        """Programs of a universe ended."""
+
+    def waiting_in_vain(self, universe: Universe) -> bool:
+        """Nothing is left to happen: True if somebody may be waiting in vain."""
+
+    def stuck(self, universe: Universe) -> None:
+        """Programs have not ended, and none of them waits for anything that could be told."""
+
+    def answered(self) -> None:
+        """Everybody has answered an `Ask`."""
+
+    def crashed(self, error: QnosError) -> None:
+        """An actor has a bug."""
+
+    def close(self) -> None:
+        """The network ends."""
+
+
+class Universe:
+    """One network on one timeline."""
+
+    __slots__ = ("answers", "authority")
 
     def __init__(self, authority: Authority) -> None:
         self.authority = authority
-        self.trace: Trace | None = None
         self.answers: dict[str, Answer] | None = None  # being asked who waits, None while things happen
-        self.ended: list[EndedRow] = []
-
-
-class _Job:
-    """A client's run."""
-
-    def __init__(self, request: Run) -> None:
-        self.request = request
-        self.next_shot = request.first_shot
-        self.next_done = request.first_shot
-        self.finished: dict[int, ShotDone] = {}
-        self.to_load: list[str] = []
-        self.fault: Fault | None = None
 
     @property
-    def end_shot(self) -> int:
-        return self.request.first_shot + self.request.shots
+    def number(self) -> int:
+        """What it goes by on the wire."""
+        return self.authority.universe
 
 
 class Host:
     """One network under one authority.
 
-    `cnpus` and `others` are the actors in processes of their own.
+    `cnpus` and `others` are the actors in processes of their own.     With `pace` F simulated time does not
+    run ahead of F times the time on the wall.
     """
 
     def __init__(
@@ -86,41 +103,66 @@ class Host:
         others: Sequence[str],
         worlds: Iterable[str],
         make_universe: MakeUniverse,
+        pace: float = 0.0,
     ) -> None:
+        self.service: Service
+        self.actors = [*cnpus, *others]
+        self.cnpus = list(cnpus)
+        self.answers: dict[str, Answer] = {}  # the last of every actor
+        self.grants = 0
+        self.refused = 0  # what came in and was no message
+        self.leaving = False
         self._sockets = sockets
         self._inbox = inbox
-        self._cnpus = list(cnpus)
-        self._actors = [*cnpus, *others]
         self._worlds = list(worlds)
         self._make_universe = make_universe
+        self._pace = pace
         self._peers: dict[str, Socket] = {}
         self._addresses: dict[str, str] = {}
-        self._universes: dict[int, _Live] = {}
-        self._spare: list[Authority] = []
+        self._universes: dict[int, Universe] = {}
         self._held: dict[tuple[int, str, int], tuple[bytes, bytes]] = {}
         self._next_universe = 0
-        self._job: _Job | None = None
-        self._loaded_last: Load | None = None
-        self._queue: list[Run] = []
-        self._client: tuple[str, Socket] | None = None
-        self.leaving = False
-        self.refused = 0
-        self.grants = 0
+        self._clock: tuple[float, int] | None = None  # wall time and simulated time when pacing began
+        self._asked: dict[str, None] = {}
 
     async def serve(self) -> None:
         """Wait for all actors, then work until told to leave."""
-        while len(self._addresses) < len(self._actors):
-            self._take(await self._inbox.receive())
+        early: list[list[bytes]] = []
+        while len(self._addresses) < len(self.actors):
+            frames = await self._inbox.receive()
+            if not self._hello(frames):
+                early.append(frames)
         addresses = self._addresses | dict.fromkeys(self._worlds, self._inbox.address)
-        for actor in self._actors:
-            self._send(actor, Welcome(addresses))
+        for actor in self.actors:
+            self.send(actor, Welcome(addresses))
+        self.service.ready()
+        for frames in early:
+            self._take(frames)
         while not self.leaving:
-            self._go_on()
-            self._take(await self._inbox.receive())
-        for actor in self._actors:
-            self._send(actor, Leave())
+            with trio.move_on_after(self._patience_s()) as patience:
+                self._take(await self._inbox.receive())
+            if patience.cancelled_caught:
+                for universe in list(self._universes.values()):
+                    self.advance(universe)
+        self.service.close()
+        for actor in self.actors:
+            self.send(actor, Leave())
 
     # --- what comes in ----------------------------------------------------------------------------------
+
+    def _hello(self, frames: list[bytes]) -> bool:
+        try:
+            message = decode_control(frames[0])
+        except WireError:
+            return False
+        if not isinstance(message, Hello):
+            return False
+        if message.actor in self.actors and message.wire_version == VERSION:
+            self._addresses[message.actor] = message.address
+            self._peers[message.actor] = self._sockets.connect(zmq.PUSH, message.address)
+        else:
+            self.refused += 1
+        return True
 
     def _take(self, frames: list[bytes]) -> None:
         try:
@@ -131,177 +173,149 @@ class Host:
             return
         if isinstance(message, Report):
             self._report(message)
+        elif message is None:
+            for universe in touched:
+                if universe is not None:
+                    self.advance(universe)
         elif isinstance(message, Answer):
             self._answered(message)
         elif isinstance(message, Loaded):
-            self._loaded(message)
-        elif isinstance(message, Run):
-            self._queue.append(message)
-        elif isinstance(message, Hello):
-            self._hello(message)
+            self.service.loaded(message)
         elif isinstance(message, Leave):
             self.leaving = True
-        elif message is None:
-            for live in touched:
-                if live is not None:
-                    self._advance(live)
+        else:
+            self.service.client(message)
 
-    def _keep_body(self, token: bytes, body: bytes) -> _Live | None:
-        universe, src, n = unpack_token(token)
-        live = self._universes.get(universe)
-        if live is not None:
-            live.authority.bodies[src, n] = decode(body)
-        return live
-
-    def _hello(self, hello: Hello) -> None:
-        if hello.actor not in self._actors or hello.wire_version != VERSION:
-            self.refused += 1
-            return
-        self._addresses[hello.actor] = hello.address
-        self._peers[hello.actor] = self._sockets.connect(zmq.PUSH, hello.address)
+    def _keep_body(self, token: bytes, body: bytes) -> Universe | None:
+        number, src, n = unpack_token(token)
+        universe = self._universes.get(number)
+        if universe is not None:
+            universe.authority.bodies[src, n] = decode(body)
+        return universe
 
     def _report(self, report: Report) -> None:
-        live = self._universes.get(report.universe)
-        if live is None:
+        universe = self._universes.get(report.universe)
+        if universe is None:
             return
         if report.crash:
-            self._abandon(QnosError(f"a bug in {report.actor}:\n{report.crash}"))
+            self.service.crashed(QnosError(f"a bug in {report.actor}:\n{report.crash}"))
             return
-        live.ended += report.ended
-        live.authority.reported(report.actor, report.effects)
-        self._advance(live)
+        universe.authority.reported(report.actor, report.effects)
+        if report.ended:
+            self.service.ended(universe, report.ended)
+        self.advance(universe)
 
     # --- universes --------------------------------------------------------------------------------------
 
-    def _advance(self, live: _Live) -> None:
-        """Grant what may be granted.
+    def open_universe(self, seed: int, spare: Authority | None = None) -> Universe:
+        """A universe that is not begun yet, on a fresh network or on a spare one of the same seed."""
+        if spare is None:
+            spare = self._make_universe(self._next_universe, seed, self._hold_body)
+            self._next_universe += 1
+        universe = Universe(spare)
+        self._universes[universe.number] = universe
+        return universe
 
-        When nothing is left the shot is over, or somebody waits in vain.
+    def close_universe(self, universe: Universe, forget: bool = False) -> None:
+        """A universe is over.
+
+        Its number may be used again unless it is to be forgotten in mid-flight.
         """
-        authority = live.authority
-        for actor, grant in authority.advance():
+        del self._universes[universe.number]
+        if forget:
+            for actor in self.actors:
+                self.send(actor, Forget(universe.number))
+            for token in [token for token in self._held if token[0] == universe.number]:
+                del self._held[token]
+
+    def universes(self) -> list[Universe]:
+        """Those that are open."""
+        return list(self._universes.values())
+
+    def advance(self, universe: Universe) -> None:
+        """Grant what may be granted; if nothing is left to happen, look whether somebody waits in vain."""
+        authority = universe.authority
+        for actor, grant in authority.advance(self._limit_ns(authority)):
             self.grants += 1
             body = self._held.pop((grant.universe, grant.src, grant.n), ())
             self._peers[actor].send([encode_control(grant), *body])
-        if not authority.is_quiet or live.answers is not None or self._job is None:
-            return
-        if len(live.ended) == len(self._job.request.load.roles):
-            self._finish(live)
-            return
-        live.answers = {}
-        for actor in self._actors:
-            self._send(actor, Ask(authority.universe))
+        if authority.is_quiet and universe.answers is None and self.service.waiting_in_vain(universe):
+            universe.answers = {}
+            self.ask(universe)
+
+    def ask(self, universe: Universe) -> None:
+        """Ask every actor who waits, and how it is."""
+        self._asked = dict.fromkeys(self.actors)
+        for actor in self.actors:
+            self.send(actor, Ask(universe.number))
 
     def _answered(self, answer: Answer) -> None:
-        live = self._universes.get(answer.universe)
-        if live is None or live.answers is None:
+        self.answers[answer.actor] = answer
+        self._asked.pop(answer.actor, None)
+        if not self._asked:
+            self.service.answered()
+        universe = self._universes.get(answer.universe)
+        if universe is None or universe.answers is None:
             return
-        live.answers[answer.actor] = answer
-        if len(live.answers) < len(self._actors):
+        universe.answers[answer.actor] = answer
+        if len(universe.answers) < len(self.actors):
             return
-        answers, live.answers = live.answers, None
+        answers, universe.answers = universe.answers, None
         waits = [
             Wait(actor, row.pid, row.started_ns, row.kind, row.what)
-            for actor in live.authority.names
+            for actor in universe.authority.names
             if actor in answers
             for row in answers[actor].waits
         ]
-        if live.authority.doom(waits):
-            self._advance(live)
+        if universe.authority.doom(waits):
+            self.advance(universe)
         else:
-            self._abandon(QnosError(f"programs neither end nor wait in shot {live.authority.shot}"))
+            self.service.stuck(universe)
 
-    def _begin(self, job: _Job) -> None:
-        """Start the next shot in a universe of its own."""
-        shot = job.next_shot
-        job.next_shot += 1
-        if self._spare:
-            authority = self._spare.pop()
-        else:
-            authority = self._make_universe(self._next_universe, job.request.load.seed, self._hold_body)
-            self._next_universe += 1
-        live = self._universes[authority.universe] = _Live(authority)
-        authority.on_record = None
-        if job.request.tracing:
-            live.trace = Trace()
-            live.trace.begin(shot)
-            authority.on_record = live.trace.on_record
-        authority.begin(shot)
-        self._advance(live)
+    # --- time on the wall -------------------------------------------------------------------------------
 
-    def _finish(self, live: _Live) -> None:
-        job = self._job
-        assert job is not None
-        authority = live.authority
-        del self._universes[authority.universe]
-        self._spare.append(authority)  # its number may be used again: nothing of the shot is under way
-        records: tuple[TraceRow, ...] = ()
-        if live.trace is not None:
-            records = tuple(TraceRow(*record) for record in live.trace.end())
-        job.finished[authority.shot] = ShotDone(authority.shot, tuple(live.ended), records)
+    def _limit_ns(self, authority: Authority) -> int | None:
+        """Up to where simulated time may go now."""
+        if not self._pace:
+            return None
+        now_s = time.monotonic()
+        if self._clock is None:
+            self._clock = (now_s, authority.now_ns)
+        began_s, began_ns = self._clock
+        return began_ns + round((now_s - began_s) * self._pace * 1e9)
 
-    # --- runs -------------------------------------------------------------------------------------------
-
-    def _go_on(self) -> None:
-        """Take the next run if none is under way; keep its shots in flight; hand over what is finished."""
-        if self._job is None and self._queue:
-            self._job = _Job(self._queue.pop(0))
-            load = self._job.request.load
-            if load != self._loaded_last:
-                self._loaded_last = load
-                self._spare.clear()  # they draw from the streams of another seed
-                self._job.to_load = list(self._actors)
-                for actor in self._actors:
-                    self._send(actor, load)
-        job = self._job
-        if job is None or job.to_load:
-            return
-        while job.next_done in job.finished:
-            self._to_client(job, job.finished.pop(job.next_done))
-            job.next_done += 1
-        if job.fault is None and job.next_done < job.end_shot:
-            while job.next_shot < job.end_shot and len(self._universes) < job.request.in_flight:
-                self._begin(job)
-            return
-        overlapping = sum(a.overlapping for a in self._spare)
-        self._to_client(job, RunDone(job.fault, self.grants, overlapping))
-        self._job = None
-
-    def _loaded(self, loaded: Loaded) -> None:
-        job = self._job
-        if job is None or loaded.actor not in job.to_load:
-            return
-        job.to_load.remove(loaded.actor)
-        if loaded.fault is not None:
-            job.fault = job.fault or loaded.fault
-            self._loaded_last = None
-
-    def _abandon(self, error: QnosError) -> None:
-        """The run cannot go on: forget its universes and tell the client."""
-        if self._job is not None:
-            self._job.fault = Fault.of(error)
-        self._held.clear()
-        for number in list(self._universes):
-            del self._universes[number]
-            for actor in self._actors:
-                self._send(actor, Forget(number))
+    def _patience_s(self) -> float:
+        """How long nothing needs to be done unless something comes in."""
+        if not self._pace or self._clock is None:
+            return float("inf")
+        due = [at for at in (u.authority.next_ns for u in self._universes.values()) if at is not None]
+        if not due:
+            return float("inf")
+        began_s, began_ns = self._clock
+        return max(0.0, began_s + (min(due) - began_ns) / (self._pace * 1e9) - time.monotonic())
 
     # --- sending ----------------------------------------------------------------------------------------
 
-    def _send(self, actor: str, message: Message) -> None:
+    def send(self, actor: str, message: Message) -> None:
+        """A control message to an actor's process."""
         self._peers[actor].send([encode_control(message)])
+
+    def reply(self, address: str, message: Message) -> None:
+        """A message to a client; its socket stays open for more."""
+        socket = self._peers.get(address)
+        if socket is None:
+            socket = self._peers[address] = self._sockets.connect(zmq.PUSH, address)
+        socket.send([encode_control(message)])
+
+    def drop_client(self, address: str) -> None:
+        """A client has had its last answer."""
+        socket = self._peers.pop(address, None)
+        if socket is not None:
+            socket.close_when_sent()
 
     def _hold_body(self, dst: str, token: tuple[int, str, int], message: Message) -> None:
         """Bodies of the world ride with the grant that names them."""
         self._held[token] = (pack_token(*token), encode(message))
-
-    def _to_client(self, job: _Job, message: ControlMessage) -> None:
-        address = job.request.reply_to
-        if self._client is None or self._client[0] != address:
-            if self._client is not None:
-                self._client[1].close()
-            self._client = (address, self._sockets.connect(zmq.PUSH, address))
-        self._client[1].send([encode_control(message)])
 
 
 def serve_host(
@@ -310,12 +324,16 @@ def serve_host(
     others: Sequence[str],
     worlds: Iterable[str],
     make_universe: MakeUniverse,
+    make_service: Callable[[Host], Service],
+    pace: float = 0.0,
 ) -> None:
     """Be the process of the world and the time authority: listen at `address` until told to leave."""
 
     async def serve() -> None:
         with Sockets() as sockets:
             inbox = sockets.bind(zmq.PULL, address)
-            await Host(sockets, inbox, cnpus, others, worlds, make_universe).serve()
+            host = Host(sockets, inbox, cnpus, others, worlds, make_universe, pace)
+            host.service = make_service(host)
+            await host.serve()
 
     trio.run(serve)

@@ -22,6 +22,7 @@ import zmq
 from qruntime.actors import (
     Actor,
     Arrival,
+    Cancelled,
     CancelTimer,
     Doomed,
     Effect,
@@ -35,6 +36,7 @@ from qruntime.actors import (
 from qruntime.control import (
     ARRIVAL,
     CANCEL_TIMER,
+    CANCELLED,
     EMIT,
     EXPIRY,
     SEND,
@@ -58,6 +60,7 @@ from qruntime.control import (
     unpack_token,
 )
 from qruntime.errors import Fault, QnosError, WireError
+from qruntime.messages import ProcessStatus
 from qruntime.sockets import Socket, Sockets
 from qruntime.wire import VERSION, decode, encode
 
@@ -65,7 +68,8 @@ from qruntime.wire import VERSION, decode, encode
 class Hosted:
     """What a process offers its shell: the actor's name and maker, and what only a CNPU does.
 
-    `ended(actor, k)` gives the programs that ended after the first k.
+    `ended(actor, k)` gives the programs that ended after the first k, `status(actor)` the process table and
+    the number of free qubits of a QNPU.
     """
 
     def __init__(
@@ -74,11 +78,13 @@ class Hosted:
         make: Callable[[], Actor],
         load: Callable[[Load], None],
         ended: Callable[[Any, int], Sequence[EndedRow]] | None = None,
+        status: Callable[[Any], tuple[Sequence[ProcessStatus], int]] | None = None,
     ) -> None:
         self.name = name
         self.make = make
         self.load = load
         self.ended = ended
+        self.status = status
 
 
 class _Universe:
@@ -150,15 +156,19 @@ class Shell:
 
     def _activate(self, grant: Grant) -> None:
         event: Event
-        if grant.kind == START:
+        if grant.kind == START and grant.n == 0:
             universe = self._enter(grant)
             event = Start()
         else:
             universe = self._universes[grant.universe]
-            if grant.kind == ARRIVAL:
+            if grant.kind == START:
+                event = Start()
+            elif grant.kind == ARRIVAL:
                 event = Arrival(grant.src, self._bodies.pop((grant.universe, grant.src, grant.n)))
             elif grant.kind == EXPIRY:
                 event = Expiry(universe.timers[grant.timer])
+            elif grant.kind == CANCELLED:
+                event = Cancelled(grant.pid)
             else:
                 event = Doomed(grant.pid, grant.report)
         riders: list[bytes] = []
@@ -215,13 +225,18 @@ class Shell:
         universe = self._universes.get(ask.universe)
         waits = [] if universe is None else universe.actor.waits()
         rows = tuple(WaitRow(w.pid, w.started_ns, w.kind, w.what) for w in waits)
-        self._authority.send([encode_control(Answer(ask.universe, self._hosted.name, rows))])
+        answer = Answer(ask.universe, self._hosted.name, rows)
+        if universe is not None and self._hosted.status is not None:
+            processes, qubits_free = self._hosted.status(universe.actor)
+            answer = Answer(ask.universe, self._hosted.name, rows, tuple(processes), qubits_free)
+        self._authority.send([encode_control(answer)])
 
     def _load(self, load: Load) -> None:
         fault = None
         try:
             self._hosted.load(load)
-            self._universes.clear()  # their actors carry what was loaded before
+            if not load.live:
+                self._universes.clear()  # their actors carry what was loaded before
         except QnosError as error:
             fault = Fault.of(error)
         self._authority.send([encode_control(Loaded(self._hosted.name, fault))])

@@ -100,6 +100,6 @@ class Socket:
             return False
         return True
 
-    def close(self) -> None:
-        """Close at once; what was not sent is dropped."""
-        self._raw.close(0)
+    def close_when_sent(self) -> None:
+        """Close; what was sent still goes out if the peer takes it within a second."""
+        self._raw.close(1000)

@@ -9,6 +9,7 @@ SHA-256.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from typing import IO, NamedTuple
 
 import msgspec
@@ -60,6 +61,13 @@ class Trace:
         self.records.sort(key=_order)
         self._put(b"".join(_encoder.encode(record) + b"\n" for record in self.records))
         return self.records
+
+    def flush(self, before_ns: int) -> None:
+        """Write the records before a time at which no more of those will come; the others stay."""
+        self.records.sort(key=_order)
+        count = bisect_left(self.records, before_ns, key=lambda record: record.t_ns)
+        self._put(b"".join(_encoder.encode(record) + b"\n" for record in self.records[:count]))
+        del self.records[:count]
 
     def add(self, shot: int, records: list[Record]) -> None:
         """Take a whole shot whose records are in order already."""

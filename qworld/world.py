@@ -273,7 +273,7 @@ class World:
                 self._emit_state(node, op.start_ns, "BREAKPOINT_LOCAL", [(node, place)], effects)
             return
         first = self._waiting_dump
-        if first is None or first[1] == op.d:
+        if first is None or first[0] == node or first[1] == op.d:
             self._waiting_dump = (node, op.d, places)
             return
         self._waiting_dump = None

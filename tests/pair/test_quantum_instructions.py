@@ -414,6 +414,14 @@ def test_global_breakpoint_shows_both_ends_of_a_pair_together() -> None:
     assert np.allclose(bench.states("BREAKPOINT_GLOBAL")[0], projector(bell), atol=1e-9)
 
 
+def test_global_breakpoints_of_one_node_do_not_meet_each_other() -> None:
+    """Both roles at one node: the later one replaces the earlier, which no other node has joined."""
+    bench = Bench().program(0, 1, lines(keep(), "breakpoint 2 0\nbreakpoint 2 1"))
+    bench.program(1, 1, lines(receive(), "breakpoint 2 0")).run()
+    (emit,) = bench.emits("BREAKPOINT_GLOBAL")
+    assert {emit.data[1], emit.data[3]} == {"alice", "bob"}
+
+
 def test_breakpoint_action_or_role_that_does_not_exist_is_refused() -> None:
     code = bytearray(assemble("breakpoint 2 1").encode())
     for offset, value in ((5, 3), (6, 2)):

@@ -1,0 +1,162 @@
+"""Runs of an application shot by shot, several independent shots under way at once.
+
+Each shot is a universe of its own, on networks that are used again. Finished shots go to the client in
+order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qruntime.authority import Authority
+from qruntime.control import ControlMessage, EndedRow, Load, Loaded, Run, RunDone, ShotDone, TraceRow
+from qruntime.errors import Fault, QnosError
+from qruntime.trace import Trace
+
+if TYPE_CHECKING:
+    from qruntime.host import Host, Universe
+
+
+class _Shot:
+    """What a universe has brought so far."""
+
+    __slots__ = ("ended", "trace")
+
+    def __init__(self, trace: Trace | None) -> None:
+        self.trace = trace
+        self.ended: list[EndedRow] = []
+
+
+class _Job:
+    """A client's run."""
+
+    def __init__(self, request: Run) -> None:
+        self.request = request
+        self.next_shot = request.first_shot
+        self.next_done = request.first_shot
+        self.end_shot = request.first_shot + request.shots
+        self.finished: dict[int, ShotDone] = {}
+        self.to_load: list[str] = []
+        self.fault: Fault | None = None
+
+
+class Shots:
+    """The service of a network that runs shots, one client's run after another."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._job: _Job | None = None
+        self._queue: list[Run] = []
+        self._shots: dict[int, _Shot] = {}
+        self._spare: list[Authority] = []
+        self._load: Load | None = None  # what the actors have loaded
+
+    def ready(self) -> None:
+        """Nothing to do before a client comes."""
+
+    def client(self, message: ControlMessage) -> None:
+        """Queue a run."""
+        if isinstance(message, Run):
+            self._queue.append(message)
+            self._go_on()
+
+    def loaded(self, message: Loaded) -> None:
+        """When all have loaded, shots begin."""
+        job = self._job
+        if job is None or message.actor not in job.to_load:
+            return
+        job.to_load.remove(message.actor)
+        if message.fault is not None:
+            job.fault = job.fault or message.fault
+            self._load = None
+        self._go_on()
+
+    def ended(self, universe: Universe, rows: Sequence[EndedRow]) -> None:
+        """Keep how programs ended."""
+        self._shots[universe.number].ended += rows
+
+    def waiting_in_vain(self, universe: Universe) -> bool:
+        """Nothing is left to happen: if every program has ended, so has the shot."""
+        job = self._job
+        if job is None:
+            return False
+        shot = self._shots[universe.number]
+        if len(shot.ended) < len(job.request.load.roles):
+            return True
+        del self._shots[universe.number]
+        self._host.close_universe(universe)
+        self._spare.append(universe.authority)
+        records: tuple[TraceRow, ...] = ()
+        if shot.trace is not None:
+            records = tuple(TraceRow(*record) for record in shot.trace.end())
+        number = universe.authority.shot
+        job.finished[number] = ShotDone(number, tuple(shot.ended), records)
+        self._go_on()
+        return False
+
+    def stuck(self, universe: Universe) -> None:
+        """A bug of ours: end the run."""
+        self.crashed(QnosError(f"programs neither end nor wait in shot {universe.authority.shot}"))
+
+    def answered(self) -> None:
+        """Nobody asked for more."""
+
+    def crashed(self, error: QnosError) -> None:
+        """The run cannot go on: forget its universes and tell the client."""
+        for universe in self._host.universes():
+            self._host.close_universe(universe, forget=True)
+        self._shots.clear()
+        if self._job is not None:
+            self._job.fault = Fault.of(error)
+            self._go_on()
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def _go_on(self) -> None:
+        """Take the next run if none is under way; keep its shots in flight; hand over what is finished."""
+        if self._job is None:
+            if not self._queue:
+                return
+            self._begin_job(self._queue.pop(0))
+        job = self._job
+        assert job is not None
+        if job.to_load:
+            return
+        while job.next_done in job.finished:
+            self._host.reply(job.request.reply_to, job.finished.pop(job.next_done))
+            job.next_done += 1
+        if job.fault is None and job.next_done < job.end_shot:
+            while job.next_shot < job.end_shot and len(self._shots) < job.request.in_flight:
+                self._begin_shot(job)
+            return
+        overlapping = sum(authority.overlapping for authority in self._spare)
+        self._host.reply(job.request.reply_to, RunDone(job.fault, self._host.grants, overlapping))
+        self._job = None
+        self._go_on()
+
+    def _begin_job(self, request: Run) -> None:
+        self._job = job = _Job(request)
+        if request.load == self._load:
+            return
+        self._load = request.load
+        self._spare.clear()  # they draw from the streams of another seed
+        job.to_load = list(self._host.actors)
+        for actor in self._host.actors:
+            self._host.send(actor, request.load)
+
+    def _begin_shot(self, job: _Job) -> None:
+        number = job.next_shot
+        job.next_shot += 1
+        universe = self._host.open_universe(job.request.load.seed, self._spare.pop() if self._spare else None)
+        authority = universe.authority
+        trace = None
+        authority.on_record = None
+        if job.request.tracing:
+            trace = Trace()
+            trace.begin(number)
+            authority.on_record = trace.on_record
+        self._shots[universe.number] = _Shot(trace)
+        authority.begin(number)
+        self._host.advance(universe)
