@@ -1,8 +1,8 @@
 """Teleportation: Alice sends the state of a qubit to Bob with one entangled pair and two classical bits.
 
 Alice prepares |psi> = Rz(phi) Ry(theta)|0>, entangles it with her half of a pair by CNOT and H, and measures
-both qubits. Her outcomes (m1, m2) tell Bob which of the four Pauli-rotated copies of |psi> his half holds: X if
-m2, then Z if m1, restores it (Bennett et al., PRL 70, 1895, 1993).
+both qubits. Her outcomes (m1, m2) tell Bob which of the four Pauli-rotated copies of |psi> his half holds:
+X if m2, then Z if m1, restores it (Bennett et al., PRL 70, 1895, 1993).
 
 Fidelity is measured as an experiment would: Bob undoes the preparation, Ry(-theta) Rz(-phi), and measures. He
 reads 0 with probability F = <psi|rho|psi>. With a Werner pair of fidelity F_pair and perfect devices,

@@ -42,7 +42,7 @@ def place(
             if not free:
                 raise ConfigError(
                     f"{app.name} has {len(roles)} roles ({', '.join(roles)}), {network.name} only "
-                    f"{len(nodes)} nodes ({', '.join(nodes)}); place several roles on one node with --place role=node"
+                    f"{len(nodes)} nodes ({', '.join(nodes)}); several roles may share one: --place role=node"
                 )
             placement[role] = free.pop(0)
     return {role: placement[role] for role in roles}, dict(roles)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from qdriver.spec import LinkPoint
 from qnpu.process import Process
-from qnpu.processor import trap
 from qnpu.requests import ENTRIES_PER_PAIR, epr_trap
+from qnpu.traps import trap
 from qruntime.messages import LinkRequest
 
 UNSTATED_FIDELITY = 100  # what SDKs send when a program says nothing

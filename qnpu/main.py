@@ -15,13 +15,15 @@ from qnpu.code import Loader
 from qnpu.memory import MemoryManager
 from qnpu.netstack import NetworkStack
 from qnpu.process import Process
-from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor, Trap, failure_tag, is_there, no_qubit
+from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor, failure_tag, is_there
 from qnpu.requests import Request
 from qnpu.scheduler import Schedulable, View, policy
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
+from qnpu.traps import Trap
+from qnpu.waits import waits_of, who_must_give_way
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
-from qruntime.errors import Deadlock, DriverError, Fault, PredecessorAborted, QnosError, error_of
+from qruntime.errors import DriverError, Fault, PredecessorAborted, QnosError, error_of
 from qruntime.limits import GROUP_QUBITS
 from qruntime.messages import Aborted, Done, Herald, Outcome, RequestFailed, Response
 from qruntime.rng import Stream, Streams
@@ -114,11 +116,7 @@ class Qnpu:
 
     def waits(self) -> list[Wait]:
         """Processes that cannot go on, and what they lack."""
-        return [
-            Wait(self.name, process.pid, process.started_ns, process.wait.kind, self._wait_text(process))
-            for process in self.processes.values()
-            if process.state == "waiting" and process.wait is not None
-        ]
+        return waits_of(self)
 
     # --- events ---------------------------------------------------------------------------------------
 
@@ -132,7 +130,7 @@ class Qnpu:
         elif cls is Herald:
             self.network.on_herald(message)  # type: ignore[arg-type]
         elif src in self._peer_ids:
-            self.netstack.on_link_message(self._peer_ids[src], message, now_ns)
+            self.netstack.agreement.take(self._peer_ids[src], message, now_ns)
 
     def _on_outcome(self, outcome: Outcome, now_ns: int) -> None:
         response = outcome.response
@@ -346,9 +344,10 @@ class Qnpu:
         if wait.kind == "array":
             if not is_there(process.arrays[wait.address], wait.start, wait.stop, wait.all_of):
                 return
-        elif wait.kind != "qubit" or (wait.virtual not in process.virtual and any(
-            request.will_bind(wait.virtual) for request in process.requests
-        )):
+        elif wait.kind != "qubit" or (
+            wait.virtual not in process.virtual
+            and any(request.will_bind(wait.virtual) for request in process.requests)
+        ):
             return
         process.move("wake")
         self._make_ready(process)
@@ -380,29 +379,10 @@ class Qnpu:
         process.unreported.clear()
 
     def check_memory_cycle(self, now_ns: int) -> None:
-        """If every qubit belongs to processes that wait for memory themselves, the youngest of them must
-        give way."""
-        stuck: dict[int, Process] = {}
-        for process in self.processes.values():
-            wait = process.wait
-            if process.state != "waiting" or wait is None:
-                continue
-            if wait.kind == "memory" or any(
-                request.results_address == wait.address and self.netstack.starves(request)
-                for request in process.requests
-            ):
-                stuck[process.pid] = process
-        if not stuck or any(owner not in stuck for owner in self.memory.owners):
-            return
-        youngest = max(stuck.values(), key=lambda p: (p.started_ns, p.pid))
-        if len(stuck) == 1:
-            if youngest in self.memory.waiting:  # its last pair took the last qubit
-                self.abort(youngest, no_qubit(len(self.memory.owners)), now_ns)
-            return
-        report = "; ".join(
-            f"process {p.pid} ({p.app}) waits for {self._wait_text(p)}" for p in stuck.values()
-        )
-        self.abort(youngest, Deadlock(f"memory deadlock on {self.node}: {report}"), now_ns)
+        """If processes wait for each other's qubits, the youngest is aborted."""
+        victim = who_must_give_way(self)
+        if victim is not None:
+            self.abort(*victim, now_ns)
 
     def send_cnpu(self, owner: str, message: Message, finished: bool = False) -> None:
         """Answer a CNPU; the fixed cost of a subroutine rides on the way of its result."""
@@ -439,15 +419,3 @@ class Qnpu:
         if self._basis is None:
             self._basis = self._streams.stream(f"basis/{self.node}", self._shot)
         return self._basis
-
-    def _wait_text(self, process: Process) -> str:
-        wait = process.wait
-        assert wait is not None
-        if wait.kind == "memory":
-            holders = ", ".join(str(owner) for owner in self.memory.owners)
-            return f"a free qubit for virtual qubit {wait.virtual} (owners of the qubits: {holders})"
-        for request in process.requests:
-            if request.results_address == wait.address:
-                peer = self.node_name(request.peer)
-                return f"pair {request.delivered + 1} of {request.number} with {peer}"
-        return f"array @{wait.address}"

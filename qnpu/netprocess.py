@@ -341,7 +341,7 @@ class NetworkProcess:
         item.move("expire")
         self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
         self._qnpu.trace("egp", "EGP_EXPIRE", NETWORK, (item.link.peer, item.sequence, first))
-        self._stack.to_peer(item.link, LinkExpire(EPOCH, QUEUE, item.sequence, first))
+        self._stack.agreement.to_peer(item.link, LinkExpire(EPOCH, QUEUE, item.sequence, first))
         self.refresh_soon(item.link)
 
     def release(self, process: Process, qubit: PhysicalQubit) -> None:

@@ -1,11 +1,11 @@
-"""The network stack: entanglement requests of programs, agreed with the peer.
+"""The network stack: entanglement requests of programs, from create_epr and recv_epr to their end.
 
-create, receive      what create_epr and recv_epr do (they return at once) on_link_message      what the
-peer's stack says fail, stop           requests that end early, programs that go
+create, receive      what the two instructions do (they return at once) fail, stop           requests that
+end early, programs that go
 
 A request and the item of the link's queue that serves it are two things: at the receiving end the item
-comes with the peer's ADD and the request with our program's recv_epr, in either order. Making the pairs is
-`netprocess`'s.
+comes with the peer's ADD and the request with our program's recv_epr, in either order. What QNPUs say to
+each other about items is `agreement`'s, making the pairs `netprocess`'s.
 """
 
 from __future__ import annotations
@@ -16,20 +16,16 @@ from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
 from qnpu.admission import check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
+from qnpu.agreement import Agreement
 from qnpu.linklayer import QUEUE, Item, LinkLayer
 from qnpu.netprocess import EPOCH, NetworkProcess
 from qnpu.process import Process
-from qnpu.processor import trap
 from qnpu.requests import ENTRIES_PER_PAIR, Request, epr_trap, read_arguments
+from qnpu.traps import trap
 from qruntime.errors import EprError, Fault
 from qruntime.limits import LINK_QUEUE, REQUESTS_OPEN
 from qruntime.messages import (
-    LinkAck,
-    LinkAdd,
     LinkClaim,
-    LinkExpire,
-    LinkExpireAck,
-    LinkReject,
     LinkRequest,
     LinkWithdraw,
 )
@@ -50,6 +46,7 @@ class NetworkStack:
         self.links = {peer: LinkLayer(qnpu.node_id, peer, actor) for peer, actor in peers.items()}
         self._spec_links = qnpu.driver.spec.links
         self.process = NetworkProcess(qnpu, self, basis_stream)
+        self.agreement = Agreement(qnpu, self)
         self.reset()
 
     def reset(self) -> None:
@@ -57,7 +54,7 @@ class NetworkStack:
         for link in self.links.values():
             link.reset()
         self.process.reset()
-        self._receives: dict[
+        self.receives: dict[
             tuple[int, int, int], deque[Request]
         ] = {}  # (peer, own socket, remote socket) -> recv_epr without an item
         self._next_create_id = 0
@@ -95,8 +92,8 @@ class NetworkStack:
                 "REJECTED", f"the queue of the link to {self._name(peer)} is full ({LINK_QUEUE} items)"
             )
         link.backlog.append(item)
-        self._arm_timeout(request, wanted.max_time_ns)
-        self._pump(link)
+        self.arm_timeout(request, wanted.max_time_ns)
+        self.agreement.pump(link)
 
     def receive(self, process: Process, peer: int, socket: int, ids: int, results: int, now_ns: int) -> None:
         """recv_epr: offer to take part in the peer's request on this socket."""
@@ -114,9 +111,9 @@ class NetworkStack:
         if item is not None:
             self._match(item, request, now_ns)
         else:
-            self._receives.setdefault((peer, socket, remote_socket), deque()).append(request)
+            self.receives.setdefault((peer, socket, remote_socket), deque()).append(request)
         if request.is_open:
-            self._arm_timeout(request, 0)
+            self.arm_timeout(request, 0)
 
     def _socket(self, process: Process, peer: int, socket: int) -> tuple[LinkLayer, int, int]:
         link = self.links.get(peer)
@@ -159,7 +156,7 @@ class NetworkStack:
             del process.open_arrays[request.results_address]
         self._qnpu.cancel_timer(("request", request.process.pid, request.results_address))
 
-    def _arm_timeout(self, request: Request, max_time_ns: int) -> None:
+    def arm_timeout(self, request: Request, max_time_ns: int) -> None:
         limit = self._settings.request_timeout_ns
         if max_time_ns:
             limit = min(limit, max_time_ns)
@@ -200,11 +197,11 @@ class NetworkStack:
         self.close(request)
         item = request.item
         if item is None:
-            waiting = self._receives.get((request.peer, request.socket, request.remote_socket))
+            waiting = self.receives.get((request.peer, request.socket, request.remote_socket))
             if waiting is not None and request in waiting:
                 waiting.remove(request)
         else:
-            self._drop_item(item, error, reason, tell_peer)
+            self.drop_item(item, error, reason, tell_peer)
         arguments = item.request if item is not None else None
         if arguments is not None and (arguments.atomic or arguments.consecutive):
             self._free_delivered(request)
@@ -224,7 +221,7 @@ class NetworkStack:
         if tell_program:
             self._qnpu.request_failed(process, request, fault)
 
-    def _drop_item(self, item: Item, error: int, reason: str, tell_peer: bool) -> None:
+    def drop_item(self, item: Item, error: int, reason: str, tell_peer: bool) -> None:
         """Take an item out of the queue, with the pairs nobody has got yet."""
         for pair in item.made:
             if pair.qubit is not None:
@@ -241,7 +238,7 @@ class NetworkStack:
         elif item.state == "queued":
             link.remove(item, "withdraw")
             if tell_peer:
-                self.to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
+                self.agreement.to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
         self.process.refresh_soon(link)
 
     def _free_delivered(self, request: Request) -> None:
@@ -266,19 +263,7 @@ class NetworkStack:
             if link is None:
                 continue
             while (item := self._unclaimed_item(link, socket, remote_socket)) is not None:
-                self._drop_item(item, LinkLayerError.REJECTED, reason, tell_peer=True)
-
-    def sockets_opened(self, process: Process, now_ns: int) -> None:
-        """New sockets: requests of peers that waited for one may go on."""
-        for peer in {peer: None for peer, _, _ in process.sockets.values()}:
-            link = self.links.get(peer)
-            if link is None:
-                continue
-            for add in list(link.held.values()):
-                if self._find_socket(link.peer, add.request):
-                    del link.held[add.comms_sequence]
-                    self._qnpu.cancel_timer(("grace", link.peer, add.comms_sequence))
-                    self._accept(link, add, now_ns)
+                self.drop_item(item, LinkLayerError.REJECTED, reason, tell_peer=True)
 
     def check_hopeless(self, request: Request, now_ns: int) -> None:
         """NORES at once for a process that waits for a request which only its own qubits block."""
@@ -306,78 +291,9 @@ class NetworkStack:
         """Whether a request lacks nothing but a qubit at this end."""
         return request.item is not None and request.item.link.starving
 
-    # --- the peer -------------------------------------------------------------------------------------
+    # --- creators and receivers meet -----------------------------------------------------------------
 
-    def on_link_message(self, peer: int, message: object, now_ns: int) -> None:
-        """A message of the peer's stack; one about an item that is over is ignored."""
-        link = self.links.get(peer)
-        if link is None:
-            return
-        if isinstance(message, LinkAdd):
-            self._on_add(link, message, now_ns)
-        elif isinstance(message, LinkAck):
-            self._on_ack(link, message, now_ns)
-        elif isinstance(message, LinkReject):
-            item = link.rejected(message.comms_sequence)
-            if item is not None and item.local is not None:
-                self.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
-            self._pump(link)
-        elif isinstance(message, LinkClaim):
-            self._on_claim(link, message)
-        elif isinstance(message, LinkWithdraw):
-            self._on_withdraw(link, message, now_ns)
-        elif isinstance(message, LinkExpire):
-            self._on_expire(link, message, now_ns)
-        elif isinstance(message, LinkExpireAck):
-            item = link.items.get(message.queue_sequence)
-            if item is not None and message.again:
-                item.expiring = False
-                self.process.refresh_soon(link)
-
-    def _on_add(self, link: LinkLayer, add: LinkAdd, now_ns: int) -> None:
-        if self._find_socket(link.peer, add.request):
-            self._accept(link, add, now_ns)
-            return
-        grace = self._settings.accept_grace_ns
-        link.held[add.comms_sequence] = add
-        timer = ("grace", link.peer, add.comms_sequence)
-        self._qnpu.set_timer(timer, now_ns + grace, lambda now: self._grace_over(link, add))
-
-    def _grace_over(self, link: LinkLayer, add: LinkAdd) -> None:
-        if link.held.pop(add.comms_sequence, None) is None:
-            return
-        reason = (
-            f"no program on {self._qnpu.node} has EPR socket {add.request.remote_socket} open to this node"
-        )
-        self._reject(link, add, LinkLayerError.REJECTED, reason)
-
-    def _reject(self, link: LinkLayer, add: LinkAdd, error: int, reason: str) -> None:
-        self.to_peer(link, LinkReject(EPOCH, add.comms_sequence, int(error), reason))
-
-    def _accept(self, link: LinkLayer, add: LinkAdd, now_ns: int) -> None:
-        wanted = add.request
-        qubits = len(self._memory.owners)
-        if wanted.type != EprType.M and (wanted.consecutive or wanted.atomic) and wanted.number > qubits:
-            reason = f"{wanted.number} pairs together; the device of {self._qnpu.node} has {qubits} qubits"
-            self._reject(link, add, LinkLayerError.NORES, reason)
-            return
-        waiting = self._receives.get((link.peer, wanted.remote_socket, wanted.socket))
-        request = waiting.popleft() if waiting else None
-        if request is not None:
-            fault = self._mismatch(request, wanted)
-            if fault:
-                self._reject(link, add, LinkLayerError.OTHER, fault)
-                self.fail(request, LinkLayerError.OTHER, fault, now_ns)
-                return
-        item = Item(link, wanted, is_creator=False)
-        link.accept(item, add.queue_sequence)
-        claimed = 0 if request is None else request.number
-        self.to_peer(link, LinkAck(EPOCH, add.comms_sequence, QUEUE, item.sequence, claimed))
-        if request is not None:
-            self._join(item, request)
-        self.process.refresh_soon(link)
-
-    def _join(self, item: Item, request: Request) -> None:
+    def join(self, item: Item, request: Request) -> None:
         """Our program's request is the other half of this item."""
         item.local = request
         request.item = item
@@ -385,7 +301,7 @@ class NetworkStack:
             request.qubit_ids = []  # nothing will be bound: whoever waits for that must look again
             self._qnpu.results_changed(request.process)
 
-    def _mismatch(self, request: Request, wanted: LinkRequest) -> str:
+    def mismatch(self, request: Request, wanted: LinkRequest) -> str:
         """Why a receive does not fit a create, empty if it does."""
         if request.number != wanted.number:
             return f"the creator asks for {wanted.number} pairs, the receiver for {request.number}"
@@ -395,105 +311,16 @@ class NetworkStack:
 
     def _match(self, item: Item, request: Request, now_ns: int) -> None:
         """Our program asks for the pairs of an item that is already queued."""
-        fault = self._mismatch(request, item.request)
-        self._join(item, request)
+        fault = self.mismatch(request, item.request)
+        self.join(item, request)
         if fault:
             self.fail(request, LinkLayerError.OTHER, fault, now_ns)
             return
-        self.to_peer(item.link, LinkClaim(EPOCH, QUEUE, item.sequence))
+        self.agreement.to_peer(item.link, LinkClaim(EPOCH, QUEUE, item.sequence))
         self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
         if item.made:
             self.process.work_soon(lambda now: self.process.deliver_made(item, now))
         self.process.refresh_soon(item.link)
-
-    def _on_ack(self, link: LinkLayer, ack: LinkAck, now_ns: int) -> None:
-        item = link.acknowledged(ack.comms_sequence, ack.queue_sequence)
-        if item is None:
-            return
-        if item.withdrawn is not None:
-            error, reason = item.withdrawn
-            link.remove(item, "withdraw")
-            self.to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
-        else:
-            item.claimed_by_peer = item.claimed_by_peer or ack.claimed > 0
-            if item.earliest_ns > now_ns:
-                timer = ("earliest", link.peer, item.sequence)
-                self._qnpu.set_timer(timer, item.earliest_ns, lambda now: self.process.refresh_soon(link))
-            self.process.refresh_soon(link)
-        self._pump(link)
-
-    def _on_claim(self, link: LinkLayer, claim: LinkClaim) -> None:
-        item = link.items.get(claim.queue_sequence)
-        if item is None:
-            return
-        item.claimed_by_peer = True
-        if item.local is not None and not item.local.is_open:
-            link.remove(item, "finish")  # it was only kept because its pairs might have come back
-        self.process.refresh_soon(link)
-
-    def _on_withdraw(self, link: LinkLayer, message: LinkWithdraw, now_ns: int) -> None:
-        item = link.items.get(message.queue_sequence)
-        if item is None:
-            return
-        if item.local is not None and item.local.is_open:
-            self.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
-        else:
-            self._drop_item(item, message.error, message.reason, tell_peer=False)
-
-    def _on_expire(self, link: LinkLayer, message: LinkExpire, now_ns: int) -> None:
-        """The receiver lost pairs.
-
-        Make them again if our halves are untouched, else the request fails at both ends.
-        """
-        item = link.items.get(message.queue_sequence)
-        if item is None or item.local is None:
-            return
-        request = item.local
-        lost = request.pairs_bound[message.pair :]
-        process = request.process
-        reason = f"{self._name(link.peer)} gave up a pair that no program there had asked for"
-        was_open = request.is_open
-        if not was_open and not self._reopen(request):
-            self._drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
-            return
-        in_time = now_ns < request.started_ns + self._settings.request_timeout_ns
-        again = in_time and item.request.type == EprType.K and all(
-            process.virtual.get(virtual) == qubit  # type: ignore[call-overload]
-            and self._driver.qubit_free_ns[qubit] <= herald_ns
-            for virtual, qubit, herald_ns in lost
-        )
-        if not again:
-            self.fail(request, LinkLayerError.EXPIRE, reason, now_ns)
-            return
-        for virtual, qubit, _ in lost:
-            del process.virtual[virtual]  # type: ignore[arg-type]
-            self.process.discard(qubit)
-        if not was_open:
-            self._arm_timeout(request, 0)
-        del request.pairs_bound[message.pair :]
-        while item.made and item.made[-1].index >= message.pair:
-            unwanted = item.made.pop().qubit
-            if unwanted is not None:
-                self.process.discard(unwanted)
-        request.delivered = min(request.delivered, message.pair)
-        item.next_pair = message.pair
-        array = process.arrays[request.results_address]
-        array[message.pair * ENTRIES_PER_PAIR :] = [None] * (len(array) - message.pair * ENTRIES_PER_PAIR)
-        self.to_peer(link, LinkExpireAck(EPOCH, QUEUE, item.sequence, message.pair, True))
-        self.process.refresh_soon(link)
-
-    def _reopen(self, request: Request) -> bool:
-        """Take a request up again whose pairs were all handed over; False if its program has gone on."""
-        process = request.process
-        address = request.results_address
-        array = process.arrays.get(address)
-        used_again = address in process.open_arrays or array is None or None in array
-        if process.state == "gone" or used_again or len(array or ()) != request.number * ENTRIES_PER_PAIR:
-            return False
-        request.is_open = True
-        process.requests.append(request)
-        process.open_arrays[address] = 1
-        return True
 
     def _unclaimed_item(self, link: LinkLayer, socket: int, remote_socket: int) -> Item | None:
         """The first item of the peer for that socket of ours that no program here has asked for."""
@@ -503,22 +330,6 @@ class NetworkStack:
             if (item.request.remote_socket, item.request.socket) == (socket, remote_socket):
                 return item
         return None
-
-    def _find_socket(self, peer: int, wanted: LinkRequest) -> bool:
-        """Whether a program here has the mirror image of the creator's socket open."""
-        return any(
-            process.sockets.get(wanted.remote_socket, (-1, -1, 0))[:2] == (peer, wanted.socket)
-            for process in self._qnpu.processes.values()
-        )
-
-    def _pump(self, link: LinkLayer) -> None:
-        sending = link.next_to_add()
-        if sending is not None:
-            comms, item = sending
-            self.to_peer(link, LinkAdd(EPOCH, comms, QUEUE, item.sequence, item.request))
-
-    def to_peer(self, link: LinkLayer, message: object) -> None:
-        self._qnpu.send_peer(link.peer_actor, link.peer, message)
 
     def _name(self, node: int) -> str:
         return self._qnpu.node_name(node)

@@ -16,12 +16,14 @@ from netqasm_isa import opcodes as op
 from netqasm_isa import register_name
 from qdriver.driver import Operation, QDriver
 from qdriver.spec import VirtualQubit
+from qnpu.alu import ARITHMETIC, branch, compute
 from qnpu.code import GATE, GATE2, MEASURE_ROTATED, UNSUPPORTED
 from qnpu.memory import MemoryManager
 from qnpu.process import Process, Subroutine, WaitReason
 from qnpu.settings import QnpuSettings
-from qruntime.errors import DriverError, QnosError, SubroutineError, error_of
-from qruntime.limits import ARRAY_ENTRIES, ARRAY_LENGTH, ARRAYS, MESSAGE_BYTES
+from qnpu.traps import Trap, no_qubit, trap
+from qruntime.errors import DriverError, error_of
+from qruntime.limits import ARRAY_ENTRIES, ARRAY_LENGTH, ARRAYS, RETURNED_VALUES
 from qruntime.messages import OpCode
 
 if TYPE_CHECKING:
@@ -32,30 +34,8 @@ WAITING: Final = "waiting"  # process.wait says for what; the processor is free
 SLEEPING: Final = "sleeping"  # the process keeps the processor until its clock: a timer is needed
 OUTCOME: Final = "outcome"  # the process keeps the processor until the device answers
 
-_INT_MIN: Final = -(2**31)
 _INT_MAX: Final = 2**31 - 1
-_RETURNED: Final = MESSAGE_BYTES // 8  # values one subroutine may return: its Done must fit into one message
 _ROTATIONS: Final = (("rot_x", "rot_y", "rot_x"), ("rot_y", "rot_z", "rot_y"), ("rot_z", "rot_x", "rot_z"))
-
-
-class Trap(Exception):
-    """The running subroutine must be aborted, for the reason in `error`."""
-
-    def __init__(self, error: QnosError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-def no_qubit(qubits: int) -> SubroutineError:
-    """The program itself holds all `qubits` of the device, so waiting for one cannot succeed."""
-    return SubroutineError(
-        f"NO_QUBIT: the program holds all {qubits} qubits of the device", cause="NO_QUBIT"
-    )
-
-
-def trap(reason: str) -> Trap:
-    """A trap for a plain fault of the subroutine itself."""
-    return Trap(SubroutineError(reason))
 
 
 class Processor:
@@ -81,8 +61,8 @@ class Processor:
     def run(self, process: Process, now_ns: int) -> str:
         """Go on with the current subroutine.
 
-        Raises `Trap`, or `DriverError` where the hardware refuses, if it must be aborted; `pc` is then at the
-        culprit.
+        Raises `Trap`, or `DriverError` where the hardware refuses, if it must be aborted; `pc` is then at
+        the culprit.
         """
         subroutine = process.current
         assert subroutine is not None
@@ -175,9 +155,7 @@ class Processor:
                     if preemptive and clock > now_ns:
                         return SLEEPING
                     clock += self._gate_ns
-                    process.device_end_ns = submit(
-                        Operation(OpCode.INIT, "init", qubit, ref=tag), clock
-                    )
+                    process.device_end_ns = submit(Operation(OpCode.INIT, "init", qubit, ref=tag), clock)
 
                 elif kind == GATE2:
                     first = virtual.get(registers[ins[1]])
@@ -199,7 +177,7 @@ class Processor:
                     subroutine.executed += pc - stretch + 1
                     if subroutine.executed > self._budget:
                         raise trap(f"more than {self._budget} instructions executed; the loop seems endless")
-                    pc = stretch = self._branch(ins, kind, pc, registers)
+                    pc = stretch = branch(ins, kind, pc, registers)
                     subroutine.paid = -1
                     continue
 
@@ -228,8 +206,8 @@ class Processor:
                     self._count_returned(subroutine, 1 + len(array))
                     subroutine.returned_arrays.append((ins[1], tuple(array)))
 
-                elif kind in _ARITHMETIC:
-                    registers[ins[1]] = self._compute(kind, ins, registers)
+                elif kind in ARITHMETIC:
+                    registers[ins[1]] = compute(kind, ins, registers)
 
                 elif kind == op.CREATE_EPR or kind == op.RECV_EPR:
                     if clock > now_ns:
@@ -387,8 +365,8 @@ class Processor:
     @staticmethod
     def _count_returned(subroutine: Subroutine, values: int) -> None:
         subroutine.returned += values
-        if subroutine.returned > _RETURNED:
-            raise trap(f"more than {_RETURNED} values returned by one subroutine")
+        if subroutine.returned > RETURNED_VALUES:
+            raise trap(f"more than {RETURNED_VALUES} values returned by one subroutine")
 
     @staticmethod
     def _raise_failed(process: Process, address: int) -> None:
@@ -431,56 +409,6 @@ class Processor:
         process.arrays[address] = [None] * size
         process.failed.pop(address, None)
 
-    @staticmethod
-    def _branch(ins: tuple[int, ...], kind: int, pc: int, registers: list[int | None]) -> int:
-        if kind == op.JMP:
-            return ins[1]
-        a = registers[ins[1]]
-        if a is None:
-            raise trap(f"register {register_name(ins[1])} is undefined")
-        if kind <= op.BNZ:
-            return ins[2] if (a == 0) == (kind == op.BEZ) else pc + 1
-        b = registers[ins[2]]
-        if b is None:
-            raise trap(f"register {register_name(ins[2])} is undefined")
-        if kind == op.BEQ:
-            taken = a == b
-        elif kind == op.BNE:
-            taken = a != b
-        elif kind == op.BLT:
-            taken = a < b
-        else:
-            taken = a >= b
-        return ins[3] if taken else pc + 1
-
-    @staticmethod
-    def _compute(kind: int, ins: tuple[int, ...], registers: list[int | None]) -> int:
-        operands: list[int] = []
-        for register in ins[2:]:
-            value = registers[register]
-            if value is None:
-                raise trap(f"register {register_name(register)} is undefined")
-            operands.append(value)
-        a, b = operands[:2]
-        if kind == op.ADD:
-            result = a + b
-        elif kind == op.SUB:
-            result = a - b
-        elif kind == op.MUL:
-            result = a * b
-        elif kind == op.DIV or kind == op.REM:
-            if b == 0:
-                raise trap("division by zero")
-            result = a // b if kind == op.DIV else a % b if b > 0 else a - b * (a // b)
-        else:
-            modulus = operands[2]
-            if modulus < 1:
-                raise trap(f"modulus {modulus} is below 1")
-            result = (a + b if kind == op.ADDM else a - b) % modulus
-        if not _INT_MIN <= result <= _INT_MAX:
-            raise trap(f"result {result} does not fit 32 bits")
-        return result
-
 
 def failure_tag(pid: int) -> int:
     """The `ref` of an operation that asks for no outcome: it comes back if the device fails, and is its own
@@ -488,7 +416,6 @@ def failure_tag(pid: int) -> int:
     return -2 - pid
 
 
-_ARITHMETIC: Final = frozenset((op.ADD, op.SUB, op.ADDM, op.SUBM, op.MUL, op.DIV, op.REM))
 _QUANTUM: Final = frozenset((GATE, GATE2, MEASURE_ROTATED, op.MEAS, op.INIT, UNSUPPORTED))
 
 

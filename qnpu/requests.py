@@ -23,7 +23,7 @@ from netqasm_isa.epr import (
 )
 from qdriver.spec import PhysicalQubit
 from qnpu.process import Process
-from qnpu.processor import Trap, trap
+from qnpu.traps import Trap, trap
 from qruntime.errors import EprError
 from qruntime.limits import PAIRS_PER_REQUEST
 from qruntime.messages import LinkRequest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qnpu.process import Process, Subroutine
 from qruntime.errors import Fault, LimitError, QnosError, SubroutineError
-from qruntime.limits import EPR_SOCKETS, PROCESSES, SUBROUTINES_QUEUED
+from qruntime.limits import EPR_SOCKETS, PROCESSES, RETURNED_VALUES, SUBROUTINES_QUEUED
 from qruntime.messages import (
     Aborted,
     Cancel,
@@ -47,7 +47,7 @@ def register(qnpu: Qnpu, src: str, call: Register, now_ns: int) -> None:
     qnpu.processes[src, call.pid] = process
     for socket, remote_node, remote_socket, min_fidelity in call.sockets:
         _open(qnpu, process, OpenEprSocket(call.pid, socket, remote_node, remote_socket, min_fidelity))
-    qnpu.netstack.sockets_opened(process, now_ns)
+    qnpu.netstack.agreement.sockets_opened(process, now_ns)
 
 
 def open_epr_socket(qnpu: Qnpu, src: str, call: OpenEprSocket, now_ns: int) -> None:
@@ -56,7 +56,7 @@ def open_epr_socket(qnpu: Qnpu, src: str, call: OpenEprSocket, now_ns: int) -> N
     if process is None:
         return _refuse(qnpu, src, call.pid, "open EPR socket", _unknown(call.pid))
     _open(qnpu, process, call)
-    qnpu.netstack.sockets_opened(process, now_ns)
+    qnpu.netstack.agreement.sockets_opened(process, now_ns)
 
 
 def _open(qnpu: Qnpu, process: Process, call: OpenEprSocket) -> None:
@@ -115,10 +115,16 @@ def read_memory(qnpu: Qnpu, src: str, call: ReadMemory, now_ns: int) -> None:
         known = process is not None and 0 <= register_byte < len(process.registers)
         registers.append((register_byte, process.registers[register_byte] if known and process else None))
     arrays = []
+    room = RETURNED_VALUES
     for address in call.arrays:
         array = None if process is None else process.arrays.get(address)
+        room -= len(array or ())
+        if room < 0:
+            error = LimitError(f"one answer holds {RETURNED_VALUES} values; ask for fewer arrays")
+            return _refuse(qnpu, src, call.pid, "read memory", error)
         arrays.append((address, None if array is None else tuple(array)))
     qnpu.send_cnpu(src, Memory(call.pid, call.ref, tuple(registers), tuple(arrays)))
+    return None
 
 
 def stop(qnpu: Qnpu, src: str, call: Stop, now_ns: int) -> None:

@@ -30,7 +30,18 @@ from qruntime.actors import (
     Start,
     Wait,
 )
-from qruntime.control import ARRIVAL, CANCEL_TIMER, CANCELLED, DOOMED, EXPIRY, SEND, SET_TIMER, START, Grant
+from qruntime.control import (
+    ARRIVAL,
+    CANCELLED,
+    DOOMED,
+    EXPIRY,
+    START,
+    EffectRow,
+    EmitRow,
+    Grant,
+    SendRow,
+    SetTimerRow,
+)
 from qruntime.errors import QnosError
 from qruntime.kernel import Kernel, _Slot
 
@@ -150,10 +161,11 @@ class Authority(Kernel):
             heappush(heap, entry)
         return grants
 
-    def reported(self, actor: str, rows: Sequence[Sequence[Any]]) -> None:
+    def reported(self, actor: str, rows: Sequence[EffectRow]) -> None:
         """What the event granted to `actor` caused.
 
-        Raises `QnosError` if nothing was granted to it.
+        Raises `QnosError` if nothing was granted to it, if it sends where or sooner than it may, or if it
+        sets a timer in the past; then the universe cannot go on.
         """
         granted = self._granted.pop(actor, None)
         if granted is None:
@@ -162,17 +174,23 @@ class Authority(Kernel):
         n = slot.n
         effects: list[Effect] = []
         for row in rows:
-            kind = row[0]
-            if kind == SEND:
-                effects.append(Send(row[1], Token(n), row[2]))
+            kind = row.__class__
+            if kind is SendRow:
+                effects.append(Send(row.dst, Token(n), row.delay_ns))  # type: ignore[union-attr]
                 n += 1
-            elif kind == SET_TIMER:
-                effects.append(SetTimer(row[1], row[2]))
+            elif kind is EmitRow:
+                assert isinstance(row, EmitRow)
+                effects.append(Emit(row.t_ns, row.unit, row.event, row.pid, row.data))
+            elif kind is SetTimerRow:
+                assert isinstance(row, SetTimerRow)
+                if row.at_ns < now:
+                    raise QnosError(
+                        f"{actor} sets a timer at {row.at_ns} ns, but it is {now} ns there", actor=actor
+                    )
+                effects.append(SetTimer(row.timer, row.at_ns))
                 n += 1
-            elif kind == CANCEL_TIMER:
-                effects.append(CancelTimer(row[1]))
             else:
-                effects.append(Emit(row[1], row[2], row[3], row[4], tuple(row[5])))
+                effects.append(CancelTimer(row.timer))  # type: ignore[union-attr]
         self._pass_to(now)
         self._apply(slot, effects, now, delta)
 

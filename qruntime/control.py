@@ -4,17 +4,23 @@ themselves.
 A `Grant` lets one actor take one event; its `Report` has the effects, with a token in place of each message
 body: the body itself goes straight to its receiver. A *universe* is one network on one timeline (a shot, or
 a live session); several are under way at once, and nothing of one can reach another.
+
+`encode_control(message) -> bytes`, `decode_control(data) -> message`, and the same for tokens with
+`pack_token` and `unpack_token`. As in `wire`, whatever is not exactly a message of this version is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from qruntime.actors import Message
-from qruntime.errors import Fault, WireError
+from qruntime.errors import Fault, ProgramError, WireError
+from qruntime.limits import CONTROL_BYTES
 from qruntime.messages import ProcessStatus
+from qruntime.values import normalise
 from qruntime.wire import VERSION, tag_tuples, untag_tuple
 
 START, ARRIVAL, EXPIRY, DOOMED, CANCELLED = range(5)  # kinds of event in a Grant
@@ -56,7 +62,7 @@ class Grant(Message, frozen=True, tag=62):
     tracing: bool = False
 
 
-class WaitRow(msgspec.Struct, frozen=True, array_like=True):
+class WaitRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One `Wait` on the wire."""
 
     pid: int
@@ -65,7 +71,7 @@ class WaitRow(msgspec.Struct, frozen=True, array_like=True):
     what: str
 
 
-class EndedRow(msgspec.Struct, frozen=True, array_like=True):
+class EndedRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """How one program ended: its value, or its fault."""
 
     session: int
@@ -79,16 +85,57 @@ class EndedRow(msgspec.Struct, frozen=True, array_like=True):
     log: tuple[tuple[int, str], ...] = ()
 
 
-class Report(Message, frozen=True, tag=63):
-    """What an event caused, in order; rows by kind:
+class SendRow(
+    msgspec.Struct, frozen=True, array_like=True, tag=SEND, forbid_unknown_fields=True, gc=False
+):  # fmt: skip
+    """A message leaves for `dst`; its body goes there itself, under the token with this effect's number."""
 
-    (SEND, dst, delay_ns) · (SET_TIMER, timer, at_ns) · (CANCEL_TIMER, timer) · (EMIT, t_ns, unit, event,
-    pid, data). `ended` has the programs that ended with it; `crash` is the traceback of a bug, else empty.
+    dst: str
+    delay_ns: int
+
+
+class SetTimerRow(
+    msgspec.Struct, frozen=True, array_like=True, tag=SET_TIMER, forbid_unknown_fields=True, gc=False
+):
+    """Wake the actor at `at_ns`; `timer` is the number that its process gave to the timer's name."""
+
+    timer: int
+    at_ns: int
+
+
+class CancelTimerRow(
+    msgspec.Struct, frozen=True, array_like=True, tag=CANCEL_TIMER, forbid_unknown_fields=True, gc=False
+):
+    """Forget the timer of this number."""
+
+    timer: int
+
+
+class EmitRow(
+    msgspec.Struct, frozen=True, array_like=True, tag=EMIT, forbid_unknown_fields=True, gc=False
+):  # fmt: skip
+    """A trace record of the actor."""
+
+    t_ns: int
+    unit: str
+    event: str
+    pid: int
+    data: tuple[int | str, ...]
+
+
+EffectRow = SendRow | SetTimerRow | CancelTimerRow | EmitRow
+
+
+class Report(Message, frozen=True, tag=63):
+    """What an event caused, in order.
+
+    Sends and timers are numbered together, from 0 in each universe. `ended` has the programs that ended
+    with it; `crash` is the traceback of a bug, else empty.
     """
 
     universe: int
     actor: str
-    effects: tuple[tuple[Any, ...], ...]
+    effects: tuple[EffectRow, ...]
     ended: tuple[EndedRow, ...] = ()
     crash: str = ""
 
@@ -155,7 +202,7 @@ class Run(Message, frozen=True, tag=70):
     trace_path: str = ""
 
 
-class TraceRow(msgspec.Struct, frozen=True, array_like=True):
+class TraceRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One trace record on the wire."""
 
     t_ns: int
@@ -260,41 +307,97 @@ _decoder: Final[msgspec.msgpack.Decoder[ControlMessage]] = msgspec.msgpack.Decod
 )
 _token_decoder: Final = msgspec.msgpack.Decoder(tuple[int, str, int])
 _encoder: Final = msgspec.msgpack.Encoder()
+_HEADER: Final = bytes([VERSION])
 
 
 def encode_control(message: Message) -> bytes:
-    """Bytes of one control message; program values in it keep their tuples."""
-    if isinstance(message, Load):
-        message = msgspec.structs.replace(message, inputs=tag_tuples(message.inputs))
-    elif isinstance(message, Run | SubmitApp):
-        load = msgspec.structs.replace(message.load, inputs=tag_tuples(message.load.inputs))
-        message = msgspec.structs.replace(message, load=load)
-    elif isinstance(message, SessionList):
-        message = SessionList(tuple(_tagged(state) for state in message.sessions))
-    elif isinstance(message, Report | ShotDone | SessionState) and message.ended:
-        message = _tagged(message)
-    return bytes([VERSION]) + _encoder.encode(message)
+    """Bytes of one control message; program values in it keep their tuples.
 
-
-def _tagged(message: Report | ShotDone | SessionState) -> Any:
-    """The message with the tuples in its programs' results marked as such."""
-    ended = tuple(msgspec.structs.replace(row, value=tag_tuples(row.value)) for row in message.ended)
-    return msgspec.structs.replace(message, ended=ended)
+    Raises `ProgramError` for an input that is no program value, `WireError` if the message is longer than
+    `CONTROL_BYTES`.
+    """
+    convert = _TO_WIRE.get(message.__class__)
+    if convert is not None:
+        message = convert(message)
+    data = _HEADER + _encoder.encode(message)
+    if len(data) > CONTROL_BYTES:
+        raise WireError(f"control message of {len(data)} bytes; {CONTROL_BYTES} are allowed")
+    return data
 
 
 def decode_control(data: bytes) -> ControlMessage:
     """The control message in `data`.
 
-    Raises `WireError` for anything else.
+    Raises `WireError` for anything else, whatever the bytes; programs' values in it are held to what
+    `normalise` lets pass.
     """
+    if len(data) > CONTROL_BYTES:
+        raise WireError(f"control message of {len(data)} bytes; {CONTROL_BYTES} are allowed")
     if not data or data[0] != VERSION:
         raise WireError(
             f"control message version {data[0] if data else 'missing'}; this end speaks {VERSION}"
         )
     try:
-        return _decoder.decode(memoryview(data)[1:])
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        message = _decoder.decode(memoryview(data)[1:])
+        if message.__class__ in _TO_WIRE:
+            _check_values(message)
+    except (msgspec.MsgspecError, ProgramError, ValueError, RecursionError) as error:
         raise WireError(f"not a control message: {error}") from None
+    return message
+
+
+# --- messages with values of programs in them: tuples are marked on the way out, all is checked on the way in
+
+
+def _tagged_load(load: Load) -> Load:
+    inputs = {
+        role: {name: tag_tuples(normalise(value, f"input {role}.{name}")) for name, value in given.items()}
+        for role, given in load.inputs.items()
+    }
+    return msgspec.structs.replace(load, inputs=inputs)
+
+
+def _tagged_order(order: Run | SubmitApp) -> Run | SubmitApp:
+    return msgspec.structs.replace(order, load=_tagged_load(order.load))
+
+
+def _tagged_ends(message: Report | ShotDone | SessionState) -> Report | ShotDone | SessionState:
+    if not message.ended:
+        return message
+    ended = tuple(msgspec.structs.replace(row, value=tag_tuples(row.value)) for row in message.ended)
+    return msgspec.structs.replace(message, ended=ended)
+
+
+def _tagged_list(message: SessionList) -> Any:
+    return SessionList(tuple(_tagged_ends(state) for state in message.sessions))  # type: ignore[misc]
+
+
+_TO_WIRE: Final[dict[type[Message], Callable[[Any], Message]]] = {
+    Load: _tagged_load,
+    Run: _tagged_order,
+    SubmitApp: _tagged_order,
+    Report: _tagged_ends,
+    ShotDone: _tagged_ends,
+    SessionState: _tagged_ends,
+    SessionList: _tagged_list,
+}
+
+
+def _check_values(message: ControlMessage) -> None:
+    """`ProgramError` unless every value of a program in the message is one that `normalise` lets pass."""
+    if isinstance(message, Report | ShotDone | SessionState):
+        for row in message.ended:
+            normalise(row.value, f"the result of {row.role}")
+    elif isinstance(message, Load):
+        normalise(message.inputs, "the inputs")
+    elif isinstance(message, Run | SubmitApp):
+        _check_values(message.load)
+    elif isinstance(message, SessionList):
+        for state in message.sessions:
+            _check_values(state)
+
+
+# --- tokens -------------------------------------------------------------------------------------------------
 
 
 def pack_token(universe: int, src: str, n: int) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 MESSAGE_BYTES: Final = 1 << 20  # one message on the wire
+CONTROL_BYTES: Final = 16 * MESSAGE_BYTES  # one message to or from the authority; results of a shot are one
 VALUE_BYTES: Final = (
     MESSAGE_BYTES - 4096
 )  # one value a program sends, gets or returns; room for what names it
@@ -31,4 +32,9 @@ PROGRAM_TASKS: Final = 1024  # concurrent tasks of one program
 SOCKET_BACKLOG: Final = 1 << 16  # unread messages of one classical socket
 
 EVENTS_PER_NANOSECOND: Final = 1_000_000  # events without time passing, then the run is taken for endless
+RETURNED_VALUES: Final = (
+    MESSAGE_BYTES // 8
+)  # of one subroutine, or of one look at memory: one message holds them
+
+DUMP_QUBITS: Final = 6  # shown together by a breakpoint; a matrix of n qubits has 4**n entries
 GROUP_QUBITS: Final = 10  # entangled together in the exact engine

@@ -26,6 +26,7 @@ from qruntime.actors import (
     CancelTimer,
     Doomed,
     Effect,
+    Emit,
     Event,
     Expiry,
     Message,
@@ -35,15 +36,14 @@ from qruntime.actors import (
 )
 from qruntime.control import (
     ARRIVAL,
-    CANCEL_TIMER,
     CANCELLED,
-    EMIT,
     EXPIRY,
-    SEND,
-    SET_TIMER,
     START,
     Answer,
     Ask,
+    CancelTimerRow,
+    EffectRow,
+    EmitRow,
     EndedRow,
     Forget,
     Grant,
@@ -52,6 +52,8 @@ from qruntime.control import (
     Load,
     Loaded,
     Report,
+    SendRow,
+    SetTimerRow,
     WaitRow,
     Welcome,
     decode_control,
@@ -195,7 +197,7 @@ class Shell:
         universe.told += len(ended)
         return tuple(ended)
 
-    def _row(self, number: int, universe: _Universe, effect: Effect, riders: list[bytes]) -> tuple[Any, ...]:
+    def _row(self, number: int, universe: _Universe, effect: Effect, riders: list[bytes]) -> EffectRow:
         kind = effect.__class__
         if kind is Send:
             assert isinstance(effect, Send)
@@ -205,15 +207,16 @@ class Shell:
                 self._to(effect.dst).send([b"", *frames])
             else:
                 riders += frames  # a world lives with the authority
-            return (SEND, effect.dst, effect.delay_ns)
+            return SendRow(effect.dst, effect.delay_ns)
         if kind is SetTimer:
             assert isinstance(effect, SetTimer)
             universe.sent += 1
-            return (SET_TIMER, universe.number(effect.timer), effect.at_ns)
+            return SetTimerRow(universe.number(effect.timer), effect.at_ns)
         if kind is CancelTimer:
             assert isinstance(effect, CancelTimer)
-            return (CANCEL_TIMER, universe.number(effect.timer))
-        return (EMIT, effect.t_ns, effect.unit, effect.event, effect.pid, effect.data)  # type: ignore[union-attr]
+            return CancelTimerRow(universe.number(effect.timer))
+        assert isinstance(effect, Emit)
+        return EmitRow(effect.t_ns, effect.unit, effect.event, effect.pid, effect.data)
 
     def _to(self, actor: str) -> Socket:
         socket = self._peers.get(actor)

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Send, SetTimer, Wait
-from qruntime.limits import GROUP_QUBITS
+from qruntime.limits import DUMP_QUBITS, GROUP_QUBITS
 from qruntime.messages import DeviceOp, Entangle, EntangleItem, Herald, OpCode, Operate, Outcome, Response
 from qruntime.rng import Stream, Streams
 from qworld.device import Device
@@ -22,7 +22,6 @@ from qworld.links import Link, attempts
 
 STATE_UNIT = 1_000_000_000  # density matrices go into the trace in units of 1e-9: traces hold no floats
 _DUMP_NOTHING, _DUMP_GLOBAL = 0, 2
-_DUMP_QUBITS = 6  # shown together; a matrix of n qubits has 4**n entries
 _KET0 = np.array([1.0, 0.0, 0.0, 1.0])
 
 
@@ -288,7 +287,7 @@ class World:
         data: list[int | str] = [len(places)]
         for owner, place in places:
             data += [self._nodes[owner], place]
-        if len(places) <= _DUMP_QUBITS:
+        if len(places) <= DUMP_QUBITS:
             for entry in density_of(self._look(places, t_ns)).ravel():
                 data += [round(entry.real * STATE_UNIT), round(entry.imag * STATE_UNIT)]
         effects.append(Emit(t_ns, f"{self._nodes[node]}/device", event, -1, tuple(data)))

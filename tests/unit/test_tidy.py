@@ -28,6 +28,8 @@ ONLY_IN_RUNTIME = {"zmq", "trio"}
 
 # Who may look at the wall clock, and what for.
 WALL_CLOCK = {
+    "qnos/live.py": "how long processes may take to come up and to leave",
+    "qruntime/host.py": "simulated time keeps pace with the wall when asked to",
     "qnos/present.py": "a progress bar appears only when a run takes long for the person who waits",
     "qnos/simulate.py": "the wall time of a run is one of its metrics, outside the trace",
 }

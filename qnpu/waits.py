@@ -1,0 +1,60 @@
+"""Who waits for what, and whether a circle of processes waits for each other's qubits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qnpu.process import Process
+from qnpu.traps import no_qubit
+from qruntime.actors import Wait
+from qruntime.errors import Deadlock, QnosError
+
+if TYPE_CHECKING:
+    from qnpu.main import Qnpu
+
+
+def waits_of(qnpu: Qnpu) -> list[Wait]:
+    """Processes that cannot go on, and what they lack."""
+    return [
+        Wait(qnpu.name, process.pid, process.started_ns, process.wait.kind, what_for(qnpu, process))
+        for process in qnpu.processes.values()
+        if process.state == "waiting" and process.wait is not None
+    ]
+
+
+def what_for(qnpu: Qnpu, process: Process) -> str:
+    """What a waiting process lacks, in words."""
+    wait = process.wait
+    assert wait is not None
+    if wait.kind == "memory":
+        holders = ", ".join(str(owner) for owner in qnpu.memory.owners)
+        return f"a free qubit for virtual qubit {wait.virtual} (owners of the qubits: {holders})"
+    for request in process.requests:
+        if request.results_address == wait.address:
+            peer = qnpu.node_name(request.peer)
+            return f"pair {request.delivered + 1} of {request.number} with {peer}"
+    return f"array @{wait.address}"
+
+
+def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
+    """If every qubit belongs to processes that wait for memory themselves: the youngest of them, and
+    why."""
+    stuck: dict[int, Process] = {}
+    for process in qnpu.processes.values():
+        wait = process.wait
+        if process.state != "waiting" or wait is None:
+            continue
+        if wait.kind == "memory" or any(
+            request.results_address == wait.address and qnpu.netstack.starves(request)
+            for request in process.requests
+        ):
+            stuck[process.pid] = process
+    if not stuck or any(owner not in stuck for owner in qnpu.memory.owners):
+        return None
+    youngest = max(stuck.values(), key=lambda p: (p.started_ns, p.pid))
+    if len(stuck) > 1:
+        report = "; ".join(f"process {p.pid} ({p.app}) waits for {what_for(qnpu, p)}" for p in stuck.values())
+        return youngest, Deadlock(f"memory deadlock on {qnpu.node}: {report}")
+    if youngest in qnpu.memory.waiting:  # its last pair took the last qubit
+        return youngest, no_qubit(len(qnpu.memory.owners))
+    return None
