@@ -47,6 +47,7 @@ class QDriver(ABC):
         self.free_ns = 0
         self._tick_ns = spec.tick_ns
         self._ops: list[DeviceOp] = []
+        self._urgent = False  # there is more to tell the device than discards
         self._messages: list[Message] = []
         self.qubit_free_ns = [0] * len(spec.qubits)  # end of the last operation that touched each qubit
         self._durations = {name: gate.duration_ns for name, gate in spec.gates.items()}
@@ -63,6 +64,7 @@ class QDriver(ABC):
         self.free_ns = 0
         self.qubit_free_ns = [0] * len(self.qubit_free_ns)
         self._ops.clear()
+        self._urgent = False
         self._messages.clear()
 
     def submit(self, operation: Operation, at_ns: int) -> int:
@@ -70,8 +72,9 @@ class QDriver(ABC):
 
         Raises `DriverError`, having done nothing, if the hardware cannot.
         """
-        end = max(at_ns, self.free_ns)
+        end = at_ns if at_ns > self.free_ns else self.free_ns
         natives = self.translate(operation)
+        self._urgent = True
         for native in natives:  # all or nothing: a refused operation leaves no half of itself behind
             if native.gate not in self._durations:
                 raise DriverError(
@@ -79,7 +82,7 @@ class QDriver(ABC):
                     f"device does not have; native are {', '.join(sorted(self._durations))}"
                 )
         for native in natives:
-            start = self.on_grid(end)
+            start = self.on_grid(end) if self._tick_ns else end
             ref = native.ref if native.ref >= 0 else min(operation.ref, -1)
             self._ops.append(
                 DeviceOp(native.op, start, native.gate, native.qubit, native.qubit2, native.n, native.d, ref)
@@ -102,15 +105,15 @@ class QDriver(ABC):
         """Ask for a dump of the state of `qubits` into the trace, at the end of what was submitted so
         far."""
         at = max(at_ns, self.free_ns)
+        self._urgent = True
         for place, qubit in enumerate(qubits):
             self._ops.append(
                 DeviceOp(OpCode.BREAKPOINT, at, "", qubit, len(qubits) - 1 - place, action, role)
             )
 
-    def entangle(
-        self, peer: int, qubit: int, items: Sequence[EntangleItem], at_ns: int, heard: int
-    ) -> None:
-        """Be ready from `at_ns` to make the pairs `items` with `peer` on `qubit`; no items: leave that state.
+    def entangle(self, peer: int, qubit: int, items: Sequence[EntangleItem], at_ns: int, heard: int) -> None:
+        """Be ready from `at_ns` to make the pairs `items` with `peer` on `qubit`; no items: leave that
+        state.
 
         `heard` counts the heralds of this link that were taken so far.
         """
@@ -128,15 +131,16 @@ class QDriver(ABC):
         if self._ops:
             self._messages.append(Operate(tuple(self._ops)))
             self._ops = []
+            self._urgent = False
 
-    def take(self) -> list[Message]:
+    def take(self) -> Sequence[Message]:
         """What the device must be told now, in order.
 
         Discards alone wait for company.
         """
-        if self._ops and not all(op.op == OpCode.DISCARD for op in self._ops):
+        if self._ops and self._urgent:
             self.flush()
         if not self._messages:
-            return []
+            return ()
         messages, self._messages = self._messages, []
         return messages

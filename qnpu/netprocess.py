@@ -213,7 +213,7 @@ class NetworkProcess:
             self._made(item, pair, now_ns)
             return
         end = now_ns
-        if self._corrects(item):
+        if herald.bell and self._corrects(item):
             for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
                 end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit), now_ns)
         if bases is not None:  # keep-then-measure

@@ -6,7 +6,10 @@ Layouts are NetQASM's (`netqasm_isa.epr`); this file is the only one that knows 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from netqasm_isa.epr import (
     ARGS_LENGTHS,
@@ -119,9 +122,17 @@ def read_arguments(
 
     Raises `Trap` naming the entry at fault.
     """
+    request = _parsed(tuple(arguments), socket, remote_socket, socket_fidelity)
+    return msgspec.structs.replace(request, create_id=create_id) if create_id else request
+
+
+@lru_cache(maxsize=1024)  # programs make the same request again and again
+def _parsed(
+    arguments: tuple[int | None, ...], socket: int, remote_socket: int, socket_fidelity: int
+) -> LinkRequest:
     if len(arguments) not in ARGS_LENGTHS:
         raise trap(f"arguments array has {len(arguments)} entries; 20 or 22 are allowed")
-    given = list(arguments) + [None] * (22 - len(arguments))
+    given = [*arguments, None, None]
 
     def entry(index: ArgsIndex, default: int, low: int, high: int) -> int:
         value = given[index]
@@ -152,7 +163,7 @@ def read_arguments(
         return values
 
     return LinkRequest(
-        create_id=create_id,
+        create_id=0,
         socket=socket,
         remote_socket=remote_socket,
         type=entry(ArgsIndex.TYPE, 0, 0, 2),

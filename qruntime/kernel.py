@@ -125,7 +125,8 @@ class Kernel:
             slot.timers.clear()
             for channel in slot.channels.values():
                 channel.last_ns = 0
-                channel.jitter_key = mix((channel.base_key + shot) & _MASK)
+                if self._jitter_ns:
+                    channel.jitter_key = mix((channel.base_key + shot) & _MASK)
             slot.actor.tracing = tracing
             slot.actor.reset(shot)
         for slot in self._slots:

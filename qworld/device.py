@@ -68,7 +68,7 @@ class Device(ABC):
         kind = op.op
         start = op.start_ns
         qubit = op.qubit
-        if kind == OpCode.DISCARD:
+        if kind == _DISCARD:
             self.place(qubit, None)
             return start, Response.SUCCESS_ZERO
         if not 0 <= qubit < len(self.qubits) or op.qubit2 >= len(self.qubits) or op.qubit2 == qubit:
@@ -82,10 +82,10 @@ class Device(ABC):
         self.busy_ns = end
         engine = self.engine
         q = self.qubits[qubit] or self._fresh(qubit, start)
-        if kind == OpCode.ONE_QUBIT:
+        if kind == _ONE_QUBIT:
             engine.idle_until(q, start)
             engine.apply1(q, self.map1(op.gate, op.n, op.d, qubit))
-        elif kind == OpCode.TWO_QUBIT:
+        elif kind == _TWO_QUBIT:
             q2 = self.qubits[op.qubit2] or self._fresh(op.qubit2, start)
             engine.idle_until(q, start)
             engine.idle_until(q2, start)
@@ -94,11 +94,11 @@ class Device(ABC):
             except GroupTooLarge:
                 return start, Response.SIMULATION_LIMIT
             engine.touch(q2, end)
-        elif kind == OpCode.MEASURE:
+        elif kind == _MEASURE:
             outcome = self._measure(q, qubit, start, stream)
             engine.touch(q, end)
             return end, Response.SUCCESS_ONE if outcome else Response.SUCCESS_ZERO
-        elif kind == OpCode.INIT:
+        elif kind == _INIT:
             engine.reset(q)
             engine.touch(q, start)
             engine.apply1(q, self.map1("init", 0, 0, qubit))
@@ -144,6 +144,13 @@ class Device(ABC):
         self.qubits[qubit] = q
         return q
 
+
+_DISCARD, _INIT, _MEASURE = (
+    int(OpCode.DISCARD),
+    int(OpCode.INIT),
+    int(OpCode.MEASURE),
+)  # plain ints: a hot path
+_ONE_QUBIT, _TWO_QUBIT = int(OpCode.ONE_QUBIT), int(OpCode.TWO_QUBIT)
 
 AXES = (
     ("rot_x", "rot_y", "rot_x"),

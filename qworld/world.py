@@ -22,6 +22,7 @@ from qworld.links import Link, attempts
 
 STATE_UNIT = 1_000_000_000  # density matrices go into the trace in units of 1e-9: traces hold no floats
 _DUMP_NOTHING, _DUMP_GLOBAL = 0, 2
+_BREAKPOINT, _DISCARD, _SUCCESS = int(OpCode.BREAKPOINT), int(OpCode.DISCARD), int(Response.SUCCESS_ZERO)
 _KET0 = np.array([1.0, 0.0, 0.0, 1.0])
 
 
@@ -134,11 +135,11 @@ class World:
         stream = self._stream(self._measure_streams[node])
         effects: list[Effect] = []
         for op in message.ops:
-            if op.op == OpCode.BREAKPOINT:
+            if op.op == _BREAKPOINT:
                 self._breakpoint(node, op, effects)
                 continue
             end, response = device.operate(op, stream)
-            if self.tracing and op.op != OpCode.DISCARD:
+            if self.tracing and op.op != _DISCARD:
                 effects.append(
                     Emit(
                         op.start_ns,
@@ -148,7 +149,7 @@ class World:
                         (op.gate, op.qubit, op.qubit2, end - op.start_ns, int(response)),
                     )
                 )
-            if op.ref >= 0 or response < Response.SUCCESS_ZERO:  # a failure is never lost
+            if op.ref >= 0 or response < _SUCCESS:  # a failure is never lost
                 effects.append(Send(src, Outcome(op.ref, int(response)), max(end - now_ns, 0)))
         return effects
 
