@@ -74,7 +74,6 @@ class QDriver(ABC):
         """
         end = at_ns if at_ns > self.free_ns else self.free_ns
         natives = self.translate(operation)
-        self._urgent = True
         for native in natives:  # all or nothing: a refused operation leaves no half of itself behind
             if native.gate not in self._durations:
                 raise DriverError(
@@ -92,6 +91,7 @@ class QDriver(ABC):
             if native.qubit2 >= 0:
                 self.qubit_free_ns[native.qubit2] = end
         self.free_ns = end
+        self._urgent = True
         return end
 
     def discard(self, qubit: int) -> None:
@@ -133,7 +133,7 @@ class QDriver(ABC):
             self._ops = []
             self._urgent = False
 
-    def take(self) -> Sequence[Message]:
+    def take(self) -> list[Message]:
         """What the device must be told now, in order.
 
         Discards alone wait for company.
@@ -141,6 +141,6 @@ class QDriver(ABC):
         if self._ops and self._urgent:
             self.flush()
         if not self._messages:
-            return ()
+            return []
         messages, self._messages = self._messages, []
         return messages
