@@ -16,6 +16,7 @@ import msgspec
 from qdriver.spec import DeviceSpec
 from qruntime.actors import Message
 from qruntime.errors import DriverError
+from qruntime.limits import BATCH_OPS
 from qruntime.messages import DeviceOp, Entangle, EntangleItem, OpCode, Operate
 
 
@@ -92,6 +93,8 @@ class QDriver(ABC):
                 self.qubit_free_ns[native.qubit2] = end
         self.free_ns = end
         self._urgent = True
+        if len(self._ops) >= BATCH_OPS:
+            self.flush()
         return end
 
     def discard(self, qubit: int) -> None:

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from qdriver.driver import Operation, QDriver
 from qdriver.spec import DeviceSpec, GateSpec, LinkPoint, QubitSpec
+from qruntime.limits import LONGEST_NS
 from qruntime.messages import OpCode
 
 ONE_QUBIT_GATES = ("x", "y", "z", "h", "s", "k", "t", "rot_x", "rot_y", "rot_z")
@@ -31,10 +32,14 @@ class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     num_qubits: Annotated[int, Meta(ge=1, le=1024, description="number of qubits; all can be entangled")] = 2
     t1_ns: Annotated[float, Meta(ge=0, description="amplitude damping time; 0 or .inf: none")] = 1e10
     t2_ns: Annotated[float, Meta(ge=0, description="dephasing time, at most 2 t1_ns; 0 or .inf: none")] = 1e9
-    init_ns: Annotated[int, Meta(ge=0, description="duration of a reset to |0>")] = 10_000
-    single_qubit_gate_ns: Annotated[int, Meta(ge=0, description="duration of a one-qubit gate")] = 1_000
-    two_qubit_gate_ns: Annotated[int, Meta(ge=0, description="duration of cnot and cphase")] = 100_000
-    measure_ns: Annotated[int, Meta(ge=0, description="duration of a measurement")] = 10_000
+    init_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="duration of a reset to |0>")] = 10_000
+    single_qubit_gate_ns: Annotated[
+        int, Meta(ge=0, le=LONGEST_NS, description="duration of a one-qubit gate")
+    ] = 1_000
+    two_qubit_gate_ns: Annotated[
+        int, Meta(ge=0, le=LONGEST_NS, description="duration of cnot and cphase")
+    ] = 100_000
+    measure_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="duration of a measurement")] = 10_000
     init_depolarise: Annotated[float, Meta(ge=0, le=1, description="depolarising probability of a reset")] = (
         0.0
     )
@@ -50,12 +55,14 @@ class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ] = "each"
     readout_error_0: Annotated[float, Meta(ge=0, le=1, description="P(read 1 | prepared 0)")] = 0.0
     readout_error_1: Annotated[float, Meta(ge=0, le=1, description="P(read 0 | prepared 1)")] = 0.0
-    tick_ns: Annotated[int, Meta(ge=0, description="operations start on multiples of this; 0: any time")] = 0
+    tick_ns: Annotated[
+        int, Meta(ge=0, le=LONGEST_NS, description="operations start on multiples of this; 0: any time")
+    ] = 0
 
     def __post_init__(self) -> None:
         t1_ns = self.t1_ns or math.inf
         t2_ns = self.t2_ns or math.inf
-        if math.isfinite(t1_ns) and t2_ns > 2 * t1_ns:
+        if math.isfinite(t2_ns) and t2_ns > 2 * t1_ns:
             raise ValueError(
                 f"t2_ns is {self.t2_ns:g}; with t1_ns {self.t1_ns:g} at most {2 * t1_ns:g} is physical"
             )

@@ -53,5 +53,7 @@ def hardware(kind: str) -> Hardware:
             plugin = next(iter(found)).load()
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"device kind {kind!r} cannot be loaded: {error}", kind=kind) from error
+    if not (isinstance(plugin, type) and all(hasattr(plugin, part) for part in ("schema", "spec", "driver"))):
+        raise ConfigError(f"device kind {kind!r} is no class with schema, spec and driver", kind=kind)
     loaded: Hardware = plugin()
     return loaded

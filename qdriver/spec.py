@@ -16,8 +16,8 @@ VirtualQubit = NewType("VirtualQubit", int)
 class QubitSpec(msgspec.Struct, frozen=True):
     """One physical qubit.
 
-    Its number is its place in `DeviceSpec.qubits`.     `communication` qubits can be entangled with another
-    node, `memory` qubits only hold. T1 and T2 in ns; infinity     where the process is switched off.
+    Its number is its place in `DeviceSpec.qubits`. `communication` qubits can be entangled with another
+    node, `memory` qubits only hold. T1 and T2 in ns; infinity where the process is switched off.
     """
 
     role: Literal["communication", "memory"]

@@ -104,10 +104,7 @@ def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:
 
 
 def world_names(network: NetworkConfig) -> list[str]:
-    """For each node the name of its world: `world`, or `world0`, `world1`, ...
-
-    if there are several.
-    """
+    """For each node the name of its world: `world`, or if there are several `world0`, `world1` and so on."""
     nodes = network.node_names
     root = list(range(len(nodes)))
     for link in network.links:

@@ -35,7 +35,7 @@ _UNITARIES = {
 class Lab:
     """Qubits with exact states.
 
-    A qubit is named by its index, in order of creation; the first is axis 0.     The state is unnormalised
+    A qubit is named by its index, in order of creation; the first is axis 0. The state is unnormalised
     while a branch of outcomes is followed (`project`): its trace is the branch's probability.
     """
 
@@ -68,7 +68,7 @@ class Lab:
         self.unitary(_UNITARIES[name], qubits, noise)
 
     def rotation(self, axis: str, theta: float, qubit: int, noise: Any = None) -> None:
-        """Exp(-i theta P/2) about axis x, y or z."""
+        """The rotation exp(-i theta P/2) about axis x, y or z."""
         pauli = _UNITARIES[axis]
         matrix = math.cos(theta / 2) * np.eye(2) - 1j * math.sin(theta / 2) * pauli
         self.unitary(matrix, (qubit,), noise)
@@ -89,21 +89,21 @@ class Lab:
                     self.depolarise(p, qubit)
 
     def depolarise(self, p: float, qubit: int) -> None:
-        """Rho -> (1-p) rho + p I/2 on that qubit."""
+        """The channel rho -> (1-p) rho + p I/2 on that qubit."""
         self._apply(np.diag([1.0, 1 - p, 1 - p, 1 - p]), (qubit,))
 
     def idle(self, qubit: int, ns: float, noise: Any) -> None:
-        """T1 and T2 of the device for a stated time."""
-        self.decay(
-            qubit, math.exp(-ns / (noise.t1_ns or math.inf)), math.exp(-ns / (noise.t2_ns or math.inf))
-        )
+        """T1 and T2 of the device for a stated time; without T2 coherence is lost with T1 alone."""
+        t1_ns, t2_ns = _times(noise)
+        self.decay(qubit, math.exp(-ns / t1_ns), math.exp(-ns / t2_ns))
 
     def idle_attempts(self, qubit: int, cycle_ns: float, success_probability: float, noise: Any) -> None:
         """T1 and T2 while attempts go on until one succeeds: the average over their geometric number."""
+        t1_ns, t2_ns = _times(noise)
         self.decay(
             qubit,
-            _geometric_mean_of_power(math.exp(-cycle_ns / (noise.t1_ns or math.inf)), success_probability),
-            _geometric_mean_of_power(math.exp(-cycle_ns / (noise.t2_ns or math.inf)), success_probability),
+            _geometric_mean_of_power(math.exp(-cycle_ns / t1_ns), success_probability),
+            _geometric_mean_of_power(math.exp(-cycle_ns / t2_ns), success_probability),
         )
 
     def decay(self, qubit: int, survival: float, coherence: float) -> None:
@@ -133,7 +133,7 @@ class Lab:
         ) / 2
 
     def expectation(self, paulis: str, qubits: Sequence[int]) -> float:
-        """Tr(rho P) of a product of Paulis, say "xz" on two qubits, times the branch's probability."""
+        """tr(rho P) of a product of Paulis, say "xz" on two qubits, times the branch's probability."""
         index = [0] * self._state.ndim
         for pauli, qubit in zip(paulis, qubits, strict=True):
             index[qubit] = "ixyz".index(pauli)
@@ -150,6 +150,13 @@ class Lab:
         shaped = transfer.reshape((4,) * (2 * n))
         moved = np.tensordot(shaped, self._state, axes=(list(range(n, 2 * n)), axes))
         self._state = np.moveaxis(moved, range(n), axes)
+
+
+def _times(noise: Any) -> tuple[float, float]:
+    """T1 and T2 in ns; 0 switches a process off, and T1 alone takes coherence with 2 T1."""
+    t1_ns = noise.t1_ns or math.inf
+    t2_ns = noise.t2_ns or math.inf
+    return t1_ns, min(t2_ns, 2 * t1_ns)
 
 
 def _geometric_mean_of_power(factor: float, p: float) -> float:

@@ -3,8 +3,9 @@
 Lowering gathers the gates under three operation codes, so that the processor's loop does not depend on the
 flavour:
 
-(GATE, qubit register, name, n, d) (GATE2, first register, second register, name, n, d) (MEASURE_ROTATED,
-qubit register, outcome register, axes, (n1, n2, n3), d)
+    (GATE, qubit register, name, n, d)
+    (GATE2, first register, second register, name, n, d)
+    (MEASURE_ROTATED, qubit register, outcome register, axes, (n1, n2, n3), d)
 
 Everything else stays as decoded. `Loader.load(data, flavour)` is the call.
 """

@@ -5,9 +5,11 @@ lower id is master and gives each item its queue sequence, so both ends hold the
 of each side is outstanding (window 1); channels lose nothing. After ACK an item lives until all its pairs
 are made or one side withdraws.
 
-state     meaning                                      leaves by backlog   waits for its turn to be added
-add adding    ADD sent                                     ack, reject queued    in the queue at both ends
-finish, withdraw over      gone; late messages about it are ignored
+    state     meaning                                      leaves by
+    backlog   waits for its turn to be added               add, withdraw
+    adding    ADD sent                                     ack, reject
+    queued    in the queue at both ends                    finish, withdraw
+    over      gone; late messages about it are ignored
 
 This file keeps the queue and the messages. What a pair is for, and who gets it, is `netstack`'s.
 """

@@ -411,6 +411,15 @@ class Qnpu:
         if self.tracing:
             self._effects.append(Emit(self.now_ns, unit, event, pid, data))
 
+    @property
+    def nodes(self) -> int:
+        """Number of nodes of the network."""
+        return len(self._nodes)
+
+    def is_node(self, node: int) -> bool:
+        """Whether there is a node of that id."""
+        return 0 <= node < len(self._nodes)
+
     def node_name(self, node: int) -> str:
         """Name of a node id, whatever it is."""
         return self._nodes[node] if 0 <= node < len(self._nodes) else f"node {node}"

@@ -25,7 +25,7 @@ from qnpu.requests import (
     keep_result,
     measure_result,
 )
-from qruntime.messages import EntangleItem, Herald, LinkExpire, OpCode
+from qruntime.messages import ROTATION_GATES, EntangleItem, Herald, LinkExpire, OpCode
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class NetworkProcess:
         self, item: Item, pair: Pair, bases: tuple[int, tuple[int, int, int], int], now_ns: int
     ) -> None:
         axes, rotations, pair.basis = bases
-        names = (("rot_x", "rot_y", "rot_x"), ("rot_y", "rot_z", "rot_y"), ("rot_z", "rot_x", "rot_z"))[axes]
+        names = ROTATION_GATES[axes]
         assert pair.qubit is not None
         qubit = pair.qubit
         for gate, n in zip(names, rotations, strict=True):

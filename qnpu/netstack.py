@@ -1,7 +1,7 @@
 """The network stack: entanglement requests of programs, from create_epr and recv_epr to their end.
 
-create, receive      what the two instructions do (they return at once) fail, stop           requests that
-end early, programs that go
+    create, receive      what the two instructions do (they return at once)
+    fail, stop           requests that end early, programs that go
 
 A request and the item of the link's queue that serves it are two things: at the receiving end the item
 comes with the peer's ADD and the request with our program's recv_epr, in either order. What QNPUs say to

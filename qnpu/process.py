@@ -1,10 +1,11 @@
-"""Processes: one user process per registered program, with registers, arrays and a virtual qubit space of
-its own.
+"""Processes: one per registered program, with registers, arrays and a virtual qubit space of its own.
 
 States and moves are the one table below; an illegal move is a bug and names process, state and event.
 
-idle      nothing to run                         ready     wants the processor running   has the processor
-waiting   needs something that is not there yet
+    idle      nothing to run
+    ready     wants the processor
+    running   has the processor
+    waiting   needs something that is not there yet
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Subroutine:
 class WaitReason:
     """What a waiting process needs.
 
-    `kind`: array, qubit (an id that a request will bind), memory, device, outcome.
+    `kind`: array, qubit (an id that a request will bind), memory.
     """
 
     __slots__ = ("address", "all_of", "kind", "start", "stop", "virtual")
@@ -96,7 +97,6 @@ class Process:
         "array_entries",
         "arrays",
         "arrival",
-        "awaited",
         "clock_ns",
         "current",
         "device_end_ns",
@@ -137,7 +137,6 @@ class Process:
         self.arrays: dict[int, list[int | None]] = {}
         self.array_entries = 0
         self.virtual: dict[VirtualQubit, PhysicalQubit] = {}
-        self.awaited: dict[int, int] = {}  # virtual id -> pairs that open requests will still bind to it
         self.open_arrays: dict[int, int] = {}  # results address -> number of open requests that write it
         self.failed: dict[int, Fault] = {}  # results address -> why its request failed
         self.unreported: list[Fault] = []  # failures that no wait or load has met yet

@@ -24,7 +24,7 @@ from qnpu.settings import QnpuSettings
 from qnpu.traps import Trap, no_qubit, trap
 from qruntime.errors import DriverError, error_of
 from qruntime.limits import ARRAY_ENTRIES, ARRAY_LENGTH, ARRAYS, RETURNED_VALUES
-from qruntime.messages import OpCode
+from qruntime.messages import ROTATION_GATES, OpCode
 
 if TYPE_CHECKING:
     from qnpu.netstack import NetworkStack
@@ -35,7 +35,6 @@ SLEEPING: Final = "sleeping"  # the process keeps the processor until its clock:
 OUTCOME: Final = "outcome"  # the process keeps the processor until the device answers
 
 _INT_MAX: Final = 2**31 - 1
-_ROTATIONS: Final = (("rot_x", "rot_y", "rot_x"), ("rot_y", "rot_z", "rot_y"), ("rot_z", "rot_x", "rot_z"))
 
 
 class Processor:
@@ -223,7 +222,7 @@ class Processor:
                         subroutine.paid = pc
                     if clock > now_ns:
                         return SLEEPING
-                    for gate, n in zip(_ROTATIONS[ins[3]], ins[4], strict=True):
+                    for gate, n in zip(ROTATION_GATES[ins[3]], ins[4], strict=True):
                         if n:
                             submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, ins[5], tag), now_ns)
                     self._measure(process, qubit, ins[2], now_ns)

@@ -247,7 +247,7 @@ def keep_result(
 
 def measure_result(
     request_type: int, create_id: int, outcome: int, basis: int, creator: bool, serial: int, purpose: int,
-    remote: int,     duration_ns: int, bell: int,
+    remote: int, duration_ns: int, bell: int,
 ) -> list[int | None]:  # fmt: skip
     """The ten entries of a measured pair."""
     kind = ReplyType.OK_R if request_type == EprType.R else ReplyType.OK_M

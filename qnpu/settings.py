@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from qruntime.limits import INSTRUCTION_BUDGET
+from qruntime.limits import INSTRUCTION_BUDGET, LONGEST_NS
 
 SECOND_NS = 1_000_000_000
 
@@ -16,13 +16,18 @@ class QnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Costs (simulated ns, spent before the operation is issued) and policies of one QNPU."""
 
     subroutine_ns: Annotated[
-        int, Meta(ge=0, description="fixed cost of a subroutine, on the way of its result")
+        int, Meta(ge=0, le=LONGEST_NS, description="fixed cost of a subroutine, on the way of its result")
     ] = 0
-    gate_ns: Annotated[int, Meta(ge=0, description="cost of issuing a reset or gate")] = 0
-    measure_ns: Annotated[int, Meta(ge=0, description="cost of issuing a measurement")] = 0
-    classical_instruction_ns: Annotated[int, Meta(ge=0, description="cost of a classical instruction")] = 0
+    gate_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="cost of issuing a reset or gate")] = 0
+    measure_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="cost of issuing a measurement")] = 0
+    classical_instruction_ns: Annotated[
+        int, Meta(ge=0, le=LONGEST_NS, description="cost of a classical instruction")
+    ] = 0
     request_ns: Annotated[
-        int, Meta(ge=0, description="from an entanglement request of this node to its first attempt")
+        int,
+        Meta(
+            ge=0, le=LONGEST_NS, description="from an entanglement request of this node to its first attempt"
+        ),
     ] = 0
     scheduler: Annotated[str, Meta(description="scheduling policy by name")] = "qnodeos"
     epr_start: Annotated[
@@ -37,11 +42,16 @@ class QnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         INSTRUCTION_BUDGET
     )
     request_timeout_ns: Annotated[
-        int, Meta(ge=1, description="an entanglement request fails with TIMEOUT after this")
+        int, Meta(ge=1, le=LONGEST_NS, description="an entanglement request fails with TIMEOUT after this")
     ] = 60 * SECOND_NS
     unclaimed_timeout_ns: Annotated[
-        int, Meta(ge=1, description="a pair that no program asked for is dropped after this")
+        int, Meta(ge=1, le=LONGEST_NS, description="a pair that no program asked for is dropped after this")
     ] = 1 * SECOND_NS
     accept_grace_ns: Annotated[
-        int, Meta(ge=0, description="how long a peer's request waits for its EPR socket to be opened here")
+        int,
+        Meta(
+            ge=0,
+            le=LONGEST_NS,
+            description="how long a peer's request waits for its EPR socket to be opened here",
+        ),
     ] = 100_000_000

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 def register(qnpu: Qnpu, src: str, call: Register, now_ns: int) -> None:
     """Make a process, with its EPR sockets."""
-    if (src, call.pid) in qnpu.processes:
+    if call.pid < 0:
+        error = SubroutineError(f"process id {call.pid} is negative; 0 or more is allowed")
+        return _refuse(qnpu, src, call.pid, "register", error)
+    if any(pid == call.pid for _, pid in qnpu.processes):  # qubits are owned by number
         return _refuse(qnpu, src, call.pid, "register", SubroutineError(f"process {call.pid} exists already"))
     if len(qnpu.processes) >= PROCESSES:
         return _refuse(
@@ -69,6 +72,12 @@ def _open(qnpu: Qnpu, process: Process, call: OpenEprSocket) -> None:
         if other is not process and other.sockets.get(call.socket, (-1, -1, 0))[:2] == mine:
             error = LimitError(f"EPR socket {call.socket} to that socket belongs to process {other.pid}")
             return _refuse(qnpu, process.owner, process.pid, name, error)
+    if call.socket < 0 or call.remote_socket < 0 or not qnpu.is_node(call.remote_node):
+        error = LimitError(
+            f"EPR socket {call.socket} to socket {call.remote_socket} of node {call.remote_node}: "
+            f"socket ids are 0 or more, nodes 0..{qnpu.nodes - 1}"
+        )
+        return _refuse(qnpu, process.owner, process.pid, name, error)
     if not 0 <= call.min_fidelity <= 100:
         error = LimitError(f"minimum fidelity {call.min_fidelity} is not in 0..100 percent")
         return _refuse(qnpu, process.owner, process.pid, name, error)

@@ -9,6 +9,7 @@ from typing import Final
 
 MESSAGE_BYTES: Final = 1 << 20  # one message on the wire
 CONTROL_BYTES: Final = 16 * MESSAGE_BYTES  # one message to or from the authority; results of a shot are one
+BODIES_WAITING: Final = 1 << 17  # message bodies in hand whose grants have not come
 VALUE_BYTES: Final = (
     MESSAGE_BYTES - 4096
 )  # one value a program sends, gets or returns; room for what names it
@@ -32,6 +33,9 @@ PROGRAM_TASKS: Final = 1024  # concurrent tasks of one program
 SOCKET_BACKLOG: Final = 1 << 16  # unread messages of one classical socket
 
 EVENTS_PER_NANOSECOND: Final = 1_000_000  # events without time passing, then the run is taken for endless
+LONGEST_NS: Final = 10**15  # any one duration or latency that is configured: 11.6 days
+
+BATCH_OPS: Final = 4096  # physical instructions in one message to a device
 RETURNED_VALUES: Final = (
     MESSAGE_BYTES // 8
 )  # of one subroutine, or of one look at memory: one message holds them

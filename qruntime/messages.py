@@ -315,6 +315,13 @@ class Operate(Message, frozen=True, tag=40):
     ops: tuple[DeviceOp, ...]
 
 
+ROTATION_GATES = (
+    ("rot_x", "rot_y", "rot_x"),
+    ("rot_y", "rot_z", "rot_y"),
+    ("rot_z", "rot_x", "rot_z"),
+)  # gates of the three rotations before a measurement, by NetQASM's number of rotation axes: XYX, YZY, ZXZ
+
+
 class EntangleItem(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """One pair the sender is ready to make: absolute id (queue, sequence), pair index, and how to end it.
 

@@ -88,8 +88,8 @@ class IdleNoise:
 
     ``t1_ns`` and ``t2_ns`` in nanoseconds; 0 or infinity switches that process off. Without T1 nothing
     decays to |0>; without T2 there is no dephasing beyond what T1 brings, so coherence is e^(-t/(2 T1)).
-    Waiting t and then t' is the same as waiting t + t'. Raises ``ValueError`` for a negative time, not-a-
-    number, and ``T2 > 2 T1`` when both are on, which no channel has.
+    Waiting t and then t' is the same as waiting t + t'. Raises ``ValueError`` for a negative time, NaN,
+    and ``T2 > 2 T1`` when both are on, which no channel has.
 
     The object is immutable and may be shared by any number of qubits.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from qruntime.messages import DeviceOp, OpCode, Response
+from qruntime.messages import ROTATION_GATES, DeviceOp, OpCode, Response
 from qruntime.rng import Stream
 from qworld.channels import IdleNoise
 from qworld.engine import Engine, GroupTooLarge, Qubit
@@ -115,7 +115,7 @@ class Device(ABC):
         q = self.qubits[qubit]
         assert q is not None
         now = start_ns
-        for gate, n in zip(AXES[axes], rotations, strict=True):
+        for gate, n in zip(ROTATION_GATES[axes], rotations, strict=True):
             if n:
                 self.engine.idle_until(q, now)
                 self.engine.apply1(q, self.map1(gate, n, 4, qubit))
@@ -151,9 +151,3 @@ _DISCARD, _INIT, _MEASURE = (
     int(OpCode.MEASURE),
 )  # plain ints: a hot path
 _ONE_QUBIT, _TWO_QUBIT = int(OpCode.ONE_QUBIT), int(OpCode.TWO_QUBIT)
-
-AXES = (
-    ("rot_x", "rot_y", "rot_x"),
-    ("rot_y", "rot_z", "rot_y"),
-    ("rot_z", "rot_x", "rot_z"),
-)  # gates of the three rotations before a measurement, by the number of netqasm's rotation axes

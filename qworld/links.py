@@ -13,6 +13,7 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
+from qruntime.limits import LONGEST_NS
 from qworld.bell import werner_tensor
 from qworld.gates import Tensor
 
@@ -43,7 +44,7 @@ class Link(Protocol):
 class PerfectLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """|Phi+> at the first attempt, always."""
 
-    delay_ns: Annotated[float, Meta(ge=0, description="time to make a pair")] = 1000.0
+    delay_ns: Annotated[float, Meta(ge=0, le=LONGEST_NS, description="time to make a pair")] = 1000.0
 
     @property
     def cycle_ns(self) -> float:
@@ -75,9 +76,9 @@ class DepolariseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     fidelity: Annotated[float, Meta(ge=0.25, le=1, description="fidelity of the heralded pair")]
     success_probability: Annotated[
-        float, Meta(gt=0, le=1, description="probability that one attempt heralds")
+        float, Meta(ge=1e-15, le=1, description="probability that one attempt heralds")
     ]
-    cycle_ns: Annotated[float, Meta(ge=0, description="duration of one attempt")]
+    cycle_ns: Annotated[float, Meta(ge=0, le=LONGEST_NS, description="duration of one attempt")]
     random_bell_state: Annotated[
         bool, Meta(description="herald any of the four Bell states, with equal probability")
     ] = False

@@ -34,11 +34,18 @@ def device_model(kind: str) -> DeviceModel:
             module, _, attribute = kind.partition(":")
             plugin: Any = getattr(importlib.import_module(module), attribute)
             model: DeviceModel = plugin.device
-            return model
+            return _checked(kind, model)
         found = entry_points(group=GROUP, name=kind)
         if found:
-            model = next(iter(found)).load()
-            return model
+            return _checked(kind, next(iter(found)).load())
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"device model {kind!r} cannot be loaded: {error}", kind=kind) from error
     raise ConfigError(f"no device model for kind {kind!r}", kind=kind)
+
+
+def _checked(kind: str, model: object) -> DeviceModel:
+    if not callable(model):
+        raise ConfigError(
+            f"device model {kind!r} is a {type(model).__name__}; a callable is needed", kind=kind
+        )
+    return model

@@ -80,8 +80,8 @@ def test_processes_see_no_registers_or_arrays_of_each_other() -> None:
     ]
 
 
-def test_two_cnpus_of_one_node_may_use_the_same_process_number() -> None:
-    """Processes belong to the CNPU that registered them; one cannot touch those of another."""
+def test_process_belongs_to_the_cnpu_that_registered_it() -> None:
+    """Another CNPU can neither touch it nor take its number, under which the node's qubits are owned."""
     bench = Bench(("alice",))
     qnpu = bench.qnpus[0]
     bench.kernel.reset(0)
@@ -90,8 +90,24 @@ def test_two_cnpus_of_one_node_may_use_the_same_process_number() -> None:
     (refused,) = qnpu.handle(Arrival("other/cnpu", Submit(1, 0, EMPTY)), 0)
     assert refused.dst == "other/cnpu"  # type: ignore[union-attr]
     assert "process 1 is not registered" in refused.message.fault.message  # type: ignore[union-attr]
-    assert not qnpu.handle(Arrival("other/cnpu", Register(1, "b", 1)), 0)
-    assert len(qnpu.processes) == 2
+    (refused,) = qnpu.handle(Arrival("other/cnpu", Register(1, "b", 1)), 0)
+    assert "process 1 exists already" in refused.message.fault.message  # type: ignore[union-attr]
+    assert len(qnpu.processes) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (Register(-2, "free", 1), "process id -2 is negative"),
+        (Register(-1, "network", 1), "process id -1 is negative"),
+        (Register(5, "p", 1, sockets=((-1, 1, 0, 100),)), "socket ids are 0 or more"),
+        (Register(5, "p", 1, sockets=((0, 99, 0, 100),)), "nodes 0..1"),
+        (Register(5, "p", 1, sockets=((0, -5, 0, 100),)), "nodes 0..1"),
+    ],
+)
+def test_ids_that_mean_nobody_are_refused(call: Register, why: str) -> None:
+    (refused,) = Bench(("alice", "bob")).at(0, 0, call).run().cnpus[0].refused
+    assert why in refused.fault.message
 
 
 # --- system calls ----------------------------------------
