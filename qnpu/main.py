@@ -12,12 +12,12 @@ from typing import Any
 
 from qdriver.driver import QDriver
 from qnpu.code import Loader
+from qnpu.dispatcher import CLOCK, Dispatcher
 from qnpu.memory import MemoryManager
 from qnpu.netstack import NetworkStack
 from qnpu.process import Process
 from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor, failure_tag, is_there
 from qnpu.requests import Request
-from qnpu.scheduler import Schedulable, View, policy
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
 from qnpu.traps import Trap
@@ -27,8 +27,6 @@ from qruntime.errors import DriverError, Fault, PredecessorAborted, QnosError, e
 from qruntime.limits import GROUP_QUBITS
 from qruntime.messages import Aborted, Done, Herald, Outcome, RequestFailed, Response
 from qruntime.rng import Stream, Streams
-
-_CLOCK = "clock"  # the timer of the process that has the processor
 
 
 class Qnpu:
@@ -71,14 +69,11 @@ class Qnpu:
         self.loader = Loader()
         self.driver = driver
         self.memory = MemoryManager(driver.spec)
-        self.policy = policy(settings.scheduler)
-        self.processor = Processor(driver, self.memory, settings, self.policy.preemptive)
+        self.dispatcher = Dispatcher(self, settings.scheduler, self._run)
+        self.processor = Processor(driver, self.memory, settings, self.dispatcher.policy.preemptive)
         self.netstack = NetworkStack(self, {p: f"{nodes[p]}/qnpu" for p in latencies_ns}, self._basis_stream)
         self.processor.netstack = self.netstack
         self.network = self.netstack.process
-        self.running: Process | None = None
-        self.ready: list[Schedulable] = []
-        self._arrivals = 0
 
     # --- actor ----------------------------------------------------------------------------------------
 
@@ -91,12 +86,9 @@ class Qnpu:
         self.processes.clear()
         self.driver.reset()
         self.memory.reset()
-        self.policy = policy(self.settings.scheduler)
+        self.dispatcher.reset()
         self.processor.reset()
         self.netstack.reset()
-        self.running = None
-        self.ready.clear()
-        self._arrivals = 0
 
     def handle(self, event: Event, now_ns: int) -> Sequence[Effect]:
         """Take one event; whatever it is, the answer is effects, never an exception."""
@@ -109,7 +101,7 @@ class Qnpu:
             action = self._timers.pop(event.timer, None)  # type: ignore[union-attr]
             if action is not None:
                 action(now_ns)
-        self._schedule(now_ns)
+        self.dispatcher.schedule(now_ns)
         for message in self.driver.take():
             effects.append(Send(self._world, message, 0))
         return effects
@@ -134,7 +126,7 @@ class Qnpu:
 
     def _on_outcome(self, outcome: Outcome, now_ns: int) -> None:
         response = outcome.response
-        running = self.running
+        running = self.dispatcher.running
         if response < Response.SUCCESS_ZERO:
             self._device_failed(outcome, now_ns)
             return
@@ -173,51 +165,7 @@ class Qnpu:
         if process.current is None and process.queue:
             process.current = process.queue.popleft()
             process.move("submit")
-            self._make_ready(process)
-
-    def _make_ready(self, process: Process) -> None:
-        process.arrival = self._arrivals
-        self._arrivals += 1
-        self.ready.append(process)
-        if self.tracing:
-            self.trace("scheduler", "SCHEDULER_ARRIVE_USER_PROCESS", process.pid)
-
-    def network_ready(self) -> None:
-        """The network process has work."""
-        if self.network in self.ready:
-            return
-        self.network.arrival = self._arrivals
-        self._arrivals += 1
-        self.ready.append(self.network)
-        if self.tracing:
-            self.trace("scheduler", "SCHEDULER_ARRIVE_NET_PROCESS", -1)
-            if self.running is not None:
-                self.trace(
-                    "scheduler", "SCHEDULER_HIGH_PRIO_PROCESS_WAITS_ON_LOWER_PRIO", -1, (self.running.pid,)
-                )
-
-    def _schedule(self, now_ns: int) -> None:
-        while self.running is None and self.ready:
-            chosen, _ = self.policy.decide(View(now_ns, None, self.ready))
-            if chosen is None:
-                return
-            self.ready.remove(chosen)
-            if chosen is self.network:
-                if self.tracing:
-                    self.trace("scheduler", "SCHEDULER_SCHEDULE_NET_PROCESS", -1)
-                    self.trace("processor", "PROCESSOR_START_NET_PROCESS", -1)
-                self.network.perform(now_ns)
-                if self.tracing:
-                    self.trace("processor", "PROCESSOR_FINISH_NET_PROCESS", -1)
-                continue
-            assert isinstance(chosen, Process)
-            if self.tracing:
-                self.trace("scheduler", "SCHEDULER_SCHEDULE_USER_PROCESS", chosen.pid)
-                self.trace("processor", "PROCESSOR_START_USER_PROCESS", chosen.pid)
-            chosen.move("dispatch")
-            chosen.wait = None
-            self.running = chosen
-            self._run(chosen, now_ns)
+            self.dispatcher.make_ready(process)
 
     def _run(self, process: Process, now_ns: int) -> None:
         """Let the running process go on until it needs time, an outcome, something absent, or ends."""
@@ -232,12 +180,12 @@ class Qnpu:
         if status == OUTCOME:
             return
         if status == SLEEPING:
-            self.set_timer(_CLOCK, process.clock_ns, lambda now: self._run(process, now))
+            self.set_timer(CLOCK, process.clock_ns, lambda now: self._run(process, now))
         elif status == FINISHED:
             self._finish(process, now_ns)
         else:
             process.move("wait")
-            self.running = None
+            self.dispatcher.release(process, now_ns)
             self.trace("processor", "PROCESSOR_WAIT_USER_PROCESS", process.pid)
             self._begin_wait(process, now_ns)
 
@@ -255,7 +203,7 @@ class Qnpu:
         assert subroutine is not None
         process.current = None
         process.move("finish")
-        self.running = None
+        self.dispatcher.release(process, now_ns)
         if self.tracing:
             self.trace("processor", "PROCESSOR_FINISH_USER_PROCESS", process.pid)
             self.trace("procmgr", "PROCMGR_SUBROUTINE_DONE", process.pid, (subroutine.number,))
@@ -276,11 +224,8 @@ class Qnpu:
         if subroutine is None:
             return
         process.current = None
-        if process.state == "running":
-            self._leave_processor(process)
-        elif process.state == "ready":
-            self.ready.remove(process)
-        elif process in self.memory.waiting:
+        self.dispatcher.take_away(process, now_ns)
+        if process in self.memory.waiting:
             self.memory.waiting.remove(process)
         process.move("abort")
         process.wait = None
@@ -313,11 +258,8 @@ class Qnpu:
 
     def remove(self, process: Process, now_ns: int) -> None:
         """The program ended or its CNPU is gone: free all it has."""
-        if process.state == "running":
-            self._leave_processor(process)
-        elif process.state == "ready":
-            self.ready.remove(process)
-        elif process in self.memory.waiting:
+        self.dispatcher.take_away(process, now_ns)
+        if process in self.memory.waiting:
             self.memory.waiting.remove(process)
         process.move("stop")
         process.current = None
@@ -328,13 +270,11 @@ class Qnpu:
             self.network.discard(qubit)
         process.virtual.clear()
 
-    def _leave_processor(self, process: Process) -> None:
-        self.running = None
-        process.outcome_ref = -1
-        process.clock_ns = 0
-        self.cancel_timer(_CLOCK)
-
     # --- what the parts need of each other ------------------------------------------------------------
+
+    def network_ready(self) -> None:
+        """The network process has work."""
+        self.dispatcher.network_ready(self.network)
 
     def results_changed(self, process: Process) -> None:
         """A pair of `process` was delivered: wake it if that is what it waits for."""
@@ -350,7 +290,7 @@ class Qnpu:
         ):
             return
         process.move("wake")
-        self._make_ready(process)
+        self.dispatcher.make_ready(process)
 
     def memory_freed(self) -> None:
         """A qubit is free: all who wait for one try again, in order."""
@@ -359,7 +299,7 @@ class Qnpu:
             self.memory.waiting.clear()
             for process in waiting:
                 process.move("wake")
-                self._make_ready(process)
+                self.dispatcher.make_ready(process)
         self.network.memory_freed()
 
     def request_failed(self, process: Process, request: Request, fault: Fault) -> None:

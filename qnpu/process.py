@@ -102,6 +102,7 @@ class Process:
         "device_end_ns",
         "failed",
         "flavour",
+        "left_ns",
         "max_qubits",
         "open_arrays",
         "outcome_ref",
@@ -147,6 +148,7 @@ class Process:
         self.queue: deque[Subroutine] = deque()
         self.current: Subroutine | None = None
         self.clock_ns = 0
+        self.left_ns = 0  # of its clock's lead, when the processor was taken away
         self.device_end_ns = 0
         self.wait: WaitReason | None = None
         self.outcome_ref = -1  # the device operation whose outcome it awaits on the processor

@@ -392,8 +392,8 @@ def assert_consistent(qnpu: Qnpu) -> None:
             assert request.is_open
             assert 0 <= request.delivered <= request.number
         assert (process.state == "idle") == (process.current is None)
-        assert (process.state == "running") == (process is qnpu.running)
-        assert (process in qnpu.ready) == (process.state == "ready")
+        assert (process.state == "running") == (process is qnpu.dispatcher.running)
+        assert (process in qnpu.dispatcher.ready) == (process.state == "ready")
         waits_for_memory = (
             process.state == "waiting" and process.wait is not None and process.wait.kind == "memory"
         )
@@ -418,8 +418,8 @@ def assert_quiet(bench: Bench) -> None:
     for qnpu in bench.qnpus:
         assert not qnpu.processes
         assert qnpu.memory.owners == [FREE] * len(qnpu.memory.owners)
-        assert qnpu.running is None
-        assert not qnpu.ready
+        assert qnpu.dispatcher.running is None
+        assert not qnpu.dispatcher.ready
         assert not qnpu.memory.waiting
         assert not qnpu._timers, f"timers left on {qnpu.node}: {list(qnpu._timers)}"
         assert not any(qnpu.netstack.receives.values())
