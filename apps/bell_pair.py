@@ -43,6 +43,9 @@ async def bob(node: Node) -> dict[str, Any]:
 ROLES = {"alice": alice, "bob": bob}
 
 
+RANGES = {"fidelity": (-0.5, 1)}  # of one shot
+
+
 def metrics(results: dict[str, dict[str, Any]]) -> dict[str, float]:
     """The error in each basis, and the estimate of the fidelity that they give."""
     alice, bob = results["alice"], results["bob"]

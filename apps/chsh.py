@@ -38,6 +38,9 @@ async def bob(node: Node) -> dict[str, Any]:
 ROLES = {"alice": alice, "bob": bob}
 
 
+RANGES = {"S": (-4, 4)}  # of one game
+
+
 def metrics(results: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Whether they won, and this game's sample of S, 4 or -4: only the mean over games has a meaning."""
     alice, bob = results["alice"], results["bob"]

@@ -67,6 +67,9 @@ async def judge(node: Node, half: Qubit, basis: str, success: bool) -> dict[str,
 ROLES = {"alice": alice, "bob": bob}
 
 
+RANGES = {"fidelity": (-0.5, 1)}  # of one shot
+
+
 def metrics(results: dict[str, dict[str, Any]]) -> dict[str, float | bool | None]:
     """Success, and the fidelity of the pair in the mean over the successes."""
     alice, bob = results["alice"], results["bob"]

@@ -116,6 +116,9 @@ def ROLES(n: int) -> dict[str, Any]:
     return {name(i): party for i in range(n)}
 
 
+RANGES = {"parity": (-1, 1), "fidelity": (-1, 1)}  # of one shot
+
+
 def metrics(results: dict[str, dict[str, Any]]) -> dict[str, float | bool | None]:
     """Agreement or signed parity, whichever the shot measured, and what it says about the fidelity."""
     bases = [result["basis"] for result in results.values()]

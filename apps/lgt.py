@@ -72,6 +72,17 @@ def ideal(axis: str, angle: float, q: str, p: str) -> float:
 ROLES = {"tomographer": tomographer}
 
 
+def name(q: str, p: str) -> str:
+    """The metric of an element of R."""
+    return f"r_{q}{p}".lower()
+
+
+RANGES = {
+    "process_fidelity": (-2, 2.5),  # of the guess from one shot: only its mean is a fidelity
+    **{name(q, p): (-1, 1) for q in PAULIS for p in PAULIS},
+}
+
+
 def metrics(results: dict[str, dict[str, Any]]) -> dict[str, float | None]:
     """The element of R that this shot is about, and its guess of the process fidelity."""
     shot = results["tomographer"]
@@ -79,11 +90,6 @@ def metrics(results: dict[str, dict[str, Any]]) -> dict[str, float | None]:
     elements: dict[str, float | None] = {name(q, p): None for q in PAULIS for p in PAULIS}
     elements[name(shot["measured"], shot["prepared"])] = sign
     return {"process_fidelity": (1 + 9 * shot["ideal"] * sign) / 4, **elements}
-
-
-def name(q: str, p: str) -> str:
-    """The metric of an element of R."""
-    return f"r_{q}{p}".lower()
 
 
 def expected(facts: Any, inputs: dict[str, dict[str, Any]]) -> dict[str, float] | None:

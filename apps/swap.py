@@ -62,6 +62,9 @@ async def charlie(node: Node) -> dict[str, Any]:
 ROLES = {"alice": alice, "bob": bob, "charlie": charlie}
 
 
+RANGES = {"fidelity": (-0.5, 1)}  # of one shot
+
+
 def metrics(results: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Fidelity of the pair of Alice and Charlie with |Phi+>, in the mean."""
     equal = results["alice"]["outcome"] == results["charlie"]["outcome"]

@@ -1,7 +1,7 @@
 """What the state engine costs per step, by size of the group, and for one noisy teleportation.
 
-``python -m benchmarks.engine`` prints a table of medians in microseconds; ``run()`` returns its rows. Each
-step is timed by itself on a freshly prepared group, so every figure includes about one reading of the
+``python -m benchmarks.engine`` prints a table of medians; ``run()`` returns its rows. Each step is timed by
+itself on a freshly prepared group, so every figure includes about one reading of the
 clock, which is listed too.
 """
 
@@ -12,6 +12,7 @@ from time import perf_counter_ns
 
 import numpy as np
 
+from benchmarks.table import Row, show
 from qworld.bell import werner_tensor
 from qworld.channels import IdleNoise, depolarising
 from qworld.engine import Engine, Qubit
@@ -133,24 +134,16 @@ def _teleport_us() -> float:
     return median(samples) / 1000
 
 
-def run() -> list[dict[str, str | int | float]]:
-    """Rows of ``step``, ``qubits`` (size of the group) and ``median_us``."""
-    rows: list[dict[str, str | int | float]] = []
-    for name, step, least in STEPS:
-        for size in SIZES:
-            if size >= least:
-                rows.append({"step": name, "qubits": size, "median_us": _step_us(step, size)})
-    rows.append({"step": "teleportation, 13 noisy steps", "qubits": 3, "median_us": _teleport_us()})
-    return rows
-
-
-def main() -> None:
-    rows = run()
-    print(f"{'median of each, us':32}" + "".join(f"{f'n={size}':>8}" for size in SIZES))
-    for name in dict.fromkeys(row["step"] for row in rows):
-        cells = {row["qubits"]: row["median_us"] for row in rows if row["step"] == name}
-        print(f"{name:32}" + "".join(f"{cells[size]:8.2f}" if size in cells else " " * 8 for size in SIZES))
+def run() -> list[Row]:
+    """Medians in microseconds, by step and number of qubits in the group."""
+    rows: list[Row] = [
+        {"what": f"{name}, group of {size}", "value": _step_us(step, size), "unit": "us"}
+        for name, step, least in STEPS
+        for size in SIZES
+        if size >= least
+    ]
+    return [*rows, {"what": "teleportation, 13 noisy steps", "value": _teleport_us(), "unit": "us"}]
 
 
 if __name__ == "__main__":
-    main()
+    show("State engine", run())

@@ -12,8 +12,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
 
+from benchmarks.table import Row, keeps, show
 from netqasm_isa import assemble, check, decode, encode_instructions
 
 NEEDED_RATIO = 20.0
@@ -58,9 +58,8 @@ ret_arr @3
 """
 
 
-def run() -> list[dict[str, Any]]:
-    """One row per operation: name, instructions, ours_us, reference_us (None without one), ratio,
-    needed_ratio."""
+def run() -> list[Row]:
+    """The median of each operation in microseconds, and how many times longer the reference takes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from netqasm.lang.parsing.binary import deserialize
@@ -77,29 +76,32 @@ def run() -> list[dict[str, Any]]:
 
     noisy_data = bytes(noisy)
     return [
-        _row("decode", lambda: decode(data), lambda: deserialize(data), NEEDED_RATIO),
-        _row("decode, odd bits set", lambda: decode(noisy_data), lambda: deserialize(noisy_data)),
-        _row("encode", lambda: encode_instructions(instructions, version, app_id), lambda: bytes(theirs)),
-        _row("check", lambda: check(subroutine), None),
-        _row("assemble", lambda: assemble(TEXT), lambda: parse_text_subroutine(TEXT)),
+        *_rows("decode", lambda: decode(data), lambda: deserialize(data), NEEDED_RATIO),
+        *_rows("decode, odd bits set", lambda: decode(noisy_data), lambda: deserialize(noisy_data)),
+        *_rows("encode", lambda: encode_instructions(instructions, version, app_id), lambda: bytes(theirs)),
+        *_rows("check", lambda: check(subroutine), None),
+        *_rows("assemble", lambda: assemble(TEXT), lambda: parse_text_subroutine(TEXT)),
     ]
 
 
-def _row(
+def _rows(
     name: str,
     ours: Callable[[], object],
     reference: Callable[[], object] | None,
     needed_ratio: float | None = None,
-) -> dict[str, Any]:
+) -> list[Row]:
     ours_us, reference_us = _medians_us(ours, reference)
-    return {
-        "name": name,
-        "instructions": 50,
-        "ours_us": ours_us,
-        "reference_us": reference_us,
-        "ratio": None if reference_us is None else reference_us / ours_us,
-        "needed_ratio": needed_ratio,
-    }
+    rows: list[Row] = [{"what": f"{name} 50 instructions", "value": ours_us, "unit": "us"}]
+    if reference_us is not None:
+        ratio: Row = {
+            "what": "  the reference package takes",
+            "value": reference_us / ours_us,
+            "unit": "times",
+        }
+        if needed_ratio is not None:
+            ratio["floor"] = needed_ratio
+        rows.append(ratio)
+    return rows
 
 
 def _medians_us(
@@ -129,15 +131,8 @@ def _per_call_us(call: Callable[[], object], repeat: int) -> float:
 
 def main() -> int:
     rows = run()
-    print(f"{'50 instructions':<24}{'ours':>12}{'reference':>14}{'ratio':>10}{'needed':>10}")
-    failed = False
-    for row in rows:
-        reference = "-" if row["reference_us"] is None else f"{row['reference_us']:.1f} us"
-        ratio = "-" if row["ratio"] is None else f"{row['ratio']:.1f}"
-        needed = "-" if row["needed_ratio"] is None else f"{row['needed_ratio']:.0f}"
-        print(f"{row['name']:<24}{row['ours_us']:>9.1f} us{reference:>14}{ratio:>10}{needed:>10}")
-        failed |= row["needed_ratio"] is not None and row["ratio"] < row["needed_ratio"]
-    return int(failed)
+    show("Instruction set", rows)
+    return 0 if all(map(keeps, rows)) else 1
 
 
 if __name__ == "__main__":

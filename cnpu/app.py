@@ -6,6 +6,7 @@ role to program will do as well. An application module has
     ROLES                      {"alice": alice, "bob": bob}, or a function of the number of nodes
     metrics(results)           optional: role -> returned dict of one shot, to numbers by name
     expected(facts, inputs)    optional: what theory says about the metrics, or None
+    RANGES                     optional: {"S": (-4, 4)}, the range of one shot's value of a metric
 
 and a docstring. A program is `async def alice(node, theta: float = 0.3) -> dict`; its typed arguments are the
 inputs of the role.
@@ -18,6 +19,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import math
 import os
 import pkgutil
 import sys
@@ -26,8 +28,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from cnpu.checks import with_article
 from cnpu.inputs import Input, inputs_of
-from cnpu.source import Place, failing
+from cnpu.source import Place, defined, failing
 from qruntime.errors import ConfigError
 
 Main = Callable[..., Any]
@@ -40,10 +43,10 @@ class App:
     """An application.
 
     `name`; `doc`, its docstring; `file` and `sha256` of its source (empty for a mapping of roles); `metrics`
-    and `expected`, or None.
+    and `expected`, or None; `ranges`, metric -> (low, high) of one shot's value.
     """
 
-    __slots__ = ("_roles", "doc", "expected", "file", "metrics", "name", "sha256")
+    __slots__ = ("_roles", "doc", "expected", "file", "metrics", "name", "ranges", "sha256")
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class App:
         sha256: str = "",
         metrics: Callable[[dict[str, dict[str, Any]]], dict[str, Any]] | None = None,
         expected: Callable[[Any, dict[str, dict[str, Any]]], dict[str, float] | None] | None = None,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self.name = name
         self.doc = inspect.cleandoc(doc)
@@ -62,15 +66,16 @@ class App:
         self.sha256 = sha256
         self.metrics = metrics
         self.expected = expected
+        self.ranges = self._checked_ranges({} if ranges is None else ranges)
         self._roles = roles
         for what, call in (("metrics", metrics), ("expected", expected)):
             if call is not None and not callable(call):
-                raise ConfigError(f"{self._where()}: {what} is a {_type(call)}; a function is needed")
+                raise ConfigError(f"{self._where()}: {what} is {_type(call)}; a function is needed")
         if isinstance(roles, Mapping):
             self._checked(roles)
         elif not callable(roles):
             raise ConfigError(
-                f"{self._where()}: ROLES is a {_type(roles)}; a dict of role to program is needed, "
+                f"{self._where()}: ROLES is {_type(roles)}; a dict of role to program is needed, "
                 "or a function of the number of nodes that returns one"
             )
 
@@ -120,10 +125,23 @@ class App:
             if not isinstance(role, str) or not role:
                 raise ConfigError(f"{self._where()}: role {role!r} is no name")
             if not inspect.iscoroutinefunction(main):
-                raise ConfigError(
-                    f"{self._where()}: the program of role {role} is no `async def`{_defined(main)}"
-                )
+                place = defined(main)
+                at = f" ({place})" if place is not None else ""
+                raise ConfigError(f"{self._where()}: the program of role {role} is no `async def`{at}")
         return dict(roles)
+
+    def _checked_ranges(self, ranges: Any) -> dict[str, tuple[float, float]]:
+        if not isinstance(ranges, Mapping):
+            raise ConfigError(
+                f"{self._where()}: RANGES is {_type(ranges)}; a dict of metric to (low, high) is needed"
+            )
+        for name, limits in ranges.items():
+            if not _is_range(limits):
+                raise ConfigError(
+                    f"{self._where()}: RANGES[{name!r}] is {limits!r}; two finite numbers are needed, "
+                    "the first below the second"
+                )
+        return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
 
     def _where(self) -> str:
         return self.file or f"application {self.name}"
@@ -224,6 +242,7 @@ def _of_module(module: ModuleType, name: str) -> App:
         sha256=_sha256(Path(file)) if file else "",
         metrics=getattr(module, "metrics", None),
         expected=getattr(module, "expected", None),
+        ranges=getattr(module, "RANGES", None),
     )
 
 
@@ -265,10 +284,14 @@ def _sha256(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _defined(main: Any) -> str:
-    code = getattr(main, "__code__", None)
-    return f" ({os.path.basename(code.co_filename)} line {code.co_firstlineno})" if code is not None else ""
-
-
 def _type(value: object) -> str:
-    return type(value).__qualname__
+    return with_article(type(value).__qualname__)
+
+
+def _is_range(limits: Any) -> bool:
+    return (
+        isinstance(limits, tuple | list)
+        and len(limits) == 2
+        and all(isinstance(end, int | float) and math.isfinite(end) for end in limits)
+        and limits[0] < limits[1]
+    )

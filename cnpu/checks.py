@@ -34,6 +34,11 @@ def duration(value: Any, name: str) -> int:
     return integer(value, name, 0, 2**63 - 1)
 
 
+def with_article(word: str) -> str:
+    """ "an int", "a list"."""
+    return f"an {word}" if word[:1].lower() in "aeiou" else f"a {word}"
+
+
 def choice(value: Any, name: str, allowed: Iterable[str]) -> str:
     """`value` if it is one of the allowed words."""
     words = tuple(allowed)

@@ -1,7 +1,8 @@
 """A running program: its clock, its tasks, its subroutines.
 
 The clock runs ahead of the event that woke the program by what computing costs; effects leave with that much
-more delay, so costs need no timers. `run` drives the tasks until all of them wait.
+more delay, so costs need no timers. `run` drives the tasks until all of them wait. Whatever a program raises,
+but for a KeyboardInterrupt, ends that program only, and so does going on for ever without time passing.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from cnpu.builder import Builder
+from cnpu.checks import with_article
 from cnpu.compiled import Compiled
 from cnpu.launch import Launch
 from cnpu.node import Node
-from cnpu.source import app_traceback, awaiting, failing
+from cnpu.source import app_traceback, awaiting, defined, failing
 from cnpu.submitted import SETTLED, Submitted
 from cnpu.tasks import Park, Ready, Task, cancel, parks
 from qruntime.actors import Emit, Message, Send, Wait
 from qruntime.errors import Fault, LimitError, ProgramError, QnosError
-from qruntime.limits import PROGRAM_TASKS, SUBROUTINES_QUEUED
+from qruntime.limits import PROGRAM_RESUMES, PROGRAM_TASKS, SUBROUTINES_QUEUED, ZERO_WAIT_RESUMES
 from qruntime.messages import Done, Submit
 from qruntime.values import normalise
 
@@ -36,11 +38,14 @@ class Program:
     """
 
     __slots__ = (
+        "_counted_ns",
         "_ended",
+        "_endless",
         "_failed",
         "_main",
         "_outstanding",
         "_ready",
+        "_resumes",
         "_submitted",
         "_tasks",
         "builder",
@@ -51,6 +56,7 @@ class Program:
         "pid",
         "role",
         "routes",
+        "sends",
         "session",
         "started_ns",
     )
@@ -68,6 +74,10 @@ class Program:
         self._main: Task | None = None
         self._ready: Ready = deque()
         self._tasks = 0
+        self.sends = 0  # messages since the program was last woken
+        self._counted_ns = self.clock_ns
+        self._resumes = 0  # in the nanosecond `_counted_ns`
+        self._endless: ProgramError | None = None  # what it was told about going on in that nanosecond
         self._submitted = 0
         self._outstanding: dict[int, Submitted] = {}
         self._failed: list[Submitted] = []  # aborted, and not as a consequence of an earlier one
@@ -85,8 +95,10 @@ class Program:
                 raise ProgramError(
                     f"the program of role {launch.role} is no coroutine function; write it as `async def`"
                 )
-        except Exception as error:
-            self._finish({}, error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._finish(None, error)
             return
         self._main = main = Task(coroutine, None, 0)
         self._ready.append((main, None, None))
@@ -96,27 +108,42 @@ class Program:
         """Drive the tasks that can go on, in the order in which they were woken."""
         now_ns = self.cnpu.now_ns
         if self.clock_ns < now_ns:
-            self.clock_ns = now_ns
+            self.clock_ns = self._counted_ns = now_ns
+            self._resumes = 0
+            self._endless = None
+        self.sends = 0
         ready = self._ready
         while ready:
             task, value, error = ready.popleft()
             if task.over:
                 continue
+            self._resumes += 1
+            if self._resumes > PROGRAM_RESUMES and self._loops(task):
+                if self._endless is not None:
+                    self._give_up(self._endless)
+                    return
+                self._endless = error = _endless(task, self.clock_ns)
+            park = None
             try:
                 if error is None:
                     park = task.coroutine.send(value)
                 else:
                     park = task.coroutine.throw(error)
             except StopIteration as stop:
-                self._over(task, stop.value, None)
-            except Exception as trouble:
-                self._over(task, None, trouble)
+                value, error = stop.value, None
+            except KeyboardInterrupt:
+                raise
+            except BaseException as trouble:
+                value, error = None, trouble
             else:
                 if isinstance(park, Park) and park.program is self:
                     park.task = task
                     task.park = park
                 else:
                     ready.appendleft((task, None, self._foreign(task, park)))
+                continue
+            self._over(task, value, error)  # out here: what it raises shall not have the above as context
+            error = None  # its traceback leads to this frame
 
     def begin(self, tasks: list[Task]) -> None:
         """New tasks that run as soon as the present one waits."""
@@ -133,13 +160,13 @@ class Program:
         """So many tasks are over."""
         self._tasks -= number
 
-    def wake(self, park: Park, value: Any, error: Exception | None) -> None:
+    def wake(self, park: Park, value: Any, error: BaseException | None) -> None:
         """The task that waits in `park` goes on with `value`, or with `error` raised at its await."""
         task = park.task
         task.park = None
         self._ready.append((task, value, error))
 
-    def resume(self, park: Park, value: Any, error: Exception | None) -> None:
+    def resume(self, park: Park, value: Any, error: BaseException | None) -> None:
         """Wake a task and run."""
         self.wake(park, value, error)
         self.run()
@@ -164,7 +191,8 @@ class Program:
         # A deadlock report needs to know of a wait that only others can end.
         first = next((park for park in blocked if park.kind != "timer"), blocked[0])
         what = " and ".join(dict.fromkeys(park.what() for park in blocked))
-        return Wait(self.cnpu.name, self.pid, self.started_ns, first.kind, what)
+        who = f"{self.role}, session {self.session}"
+        return Wait(self.cnpu.name, self.pid, self.started_ns, first.kind, f"{what} ({who})")
 
     def abandon(self) -> None:
         """The shot is over: close what is still suspended."""
@@ -181,6 +209,13 @@ class Program:
         if not cost_ns:
             return
         self.clock_ns = self.cnpu.compute(self.clock_ns, cost_ns)
+
+    def set_timer(self, at_ns: int, park: Park) -> int:
+        """Call `park.expired()` at `at_ns`; returns the timer's name."""
+        cnpu = self.cnpu
+        if at_ns <= cnpu.now_ns:
+            self._resumes += ZERO_WAIT_RESUMES - 1
+        return cnpu.set_timer(at_ns, park)
 
     def send(self, actor: str, message: Message, latency_ns: int) -> None:
         """A message leaves at the program's time."""
@@ -259,7 +294,7 @@ class Program:
 
     # --- the end ----------------------------------------------------------------------------------
 
-    def _over(self, task: Task, value: Any, error: Exception | None) -> None:
+    def _over(self, task: Task, value: Any, error: BaseException | None) -> None:
         task.over = True
         parent = task.parent
         if parent is not None:
@@ -283,18 +318,38 @@ class Program:
             await submitted
         return value
 
-    def _finish(self, value: Any, error: Exception | None) -> None:
+    def _finish(self, value: Any, error: BaseException | None) -> None:
         result: dict[str, Any] = {}
+        main = self.launch.main
         if error is None:
             try:
-                result = _result(value)
-            except QnosError as trouble:
+                result = _result(value, main)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as trouble:
                 error = trouble
         self._ended = True
         if error is None:
             self.cnpu.program_ended(self, result, None, "")
         else:
-            self.cnpu.program_ended(self, result, _explained(error), app_traceback(error))
+            self.cnpu.program_ended(self, result, _explained(error, main), app_traceback(error, main))
+
+    def _loops(self, task: Task) -> bool:
+        """Whether `task` is to blame for resumes beyond the limit."""
+        if self.clock_ns != self._counted_ns:
+            self._counted_ns = self.clock_ns
+            self._resumes = 1
+            self._endless = None
+            return False
+        begun: bool = getattr(task.coroutine, "cr_suspended", True)
+        return begun  # one that has not is the doing of another
+
+    def _give_up(self, error: ProgramError) -> None:
+        """It was told that it loops, and goes on."""
+        assert self._main is not None
+        cancel(self._main)
+        self._ready.clear()
+        self._finish(None, error)
 
     def _foreign(self, task: Task, awaited: Any) -> ProgramError:
         """The error for a coroutine that awaits what is not ours."""
@@ -302,26 +357,45 @@ class Program:
             awaited.disarm()
             what = "something of another program"
         else:
-            what = f"a {type(awaited).__qualname__}" if awaited is not None else "something foreign"
+            kind = type(awaited).__qualname__
+            what = with_article(kind) if awaited is not None else "something foreign"
         place = awaiting(task.coroutine)
         at = f"{place} awaits " if place is not None else "the program awaits "
         data: dict[str, int | str] = {"file": place.file, "line": place.line} if place is not None else {}
         return ProgramError(f"{at}{what}; a program can await only what `node` offers", **data)
 
 
-def _result(value: Any) -> dict[str, Any]:
+def _result(value: Any, main: Any) -> dict[str, Any]:
     """What a program returned, as plain data."""
     if value is None:
         return {}
-    if not isinstance(value, dict):
-        raise ProgramError(f"the program returned a {type(value).__qualname__}; a dict or None is needed")
-    result: dict[str, Any] = normalise(value, "the result")
+    try:
+        if not isinstance(value, dict):
+            found = with_article(type(value).__qualname__)
+            raise ProgramError(f"the program returned {found}; a dict or None is needed")
+        result: dict[str, Any] = normalise(value, "the result")
+    except QnosError as error:
+        place = defined(main)  # that of the `return` is not known any more
+        at = f" ({place})" if place is not None else ""
+        raise type(error)(f"{error.message}{at}", **error.data) from None
     return result
 
 
-def _explained(error: Exception) -> QnosError:
+def _endless(task: Task, clock_ns: int) -> ProgramError:
+    """The error for a program that goes on and on in one nanosecond."""
+    place = awaiting(task.coroutine)
+    at = f"{place}: " if place is not None else ""
+    data: dict[str, int | str] = {"file": place.file, "line": place.line} if place is not None else {}
+    return ProgramError(
+        f"{at}the program loops without simulated time passing, at {clock_ns} ns; allowed are "
+        f"{PROGRAM_RESUMES} resumes in one nanosecond, of which a wait of 0 ns counts as {ZERO_WAIT_RESUMES}",
+        **data,
+    )
+
+
+def _explained(error: BaseException, main: Any) -> QnosError:
     """The error as one of ours, with the place in the application."""
-    place = failing(error)
+    place = failing(error) or defined(main)
     if isinstance(error, QnosError):
         if place is not None:
             error.data.setdefault("file", place.file)
@@ -331,8 +405,22 @@ def _explained(error: Exception) -> QnosError:
     hint = ""
     if isinstance(error, RuntimeError) and "event loop" in str(error):
         hint = "; a program runs in simulated time and can await only what `node` offers"
-    explained = ProgramError(f"{type(error).__name__}: {error}{at}{hint}")
+    elif isinstance(error, SystemExit):
+        hint = "; a program ends by returning"
+    explained = ProgramError(f"{_said(error)}{at}{hint}")
     if place is not None:
         explained.data.update(file=place.file, line=place.line)
     explained.__cause__ = error
     return explained
+
+
+def _said(error: BaseException) -> str:
+    """The last line of its traceback, whatever its own `__str__` does."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return f"{name} (its text cannot be made)"
+    return f"{name}: {text}" if text else name

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from cnpu.checks import with_article
 from netqasm_isa import IsaError, Subroutine, assemble
 from qruntime.errors import ProgramError
 
@@ -21,8 +22,8 @@ def compile_raw(subroutine: Any, values: Mapping[str, int] | None, flavour: str)
             raise ProgramError("bytes have no templates to give values to")
         return subroutine
     if not isinstance(subroutine, (str, Subroutine)):
-        found = type(subroutine).__qualname__
-        raise ProgramError(f"a subroutine is text, bytes or a Subroutine, not a {found}")
+        found = with_article(type(subroutine).__qualname__)
+        raise ProgramError(f"a subroutine is text, bytes or a Subroutine, not {found}")
     try:
         if isinstance(subroutine, str):
             if not values:

@@ -6,7 +6,7 @@ fills as they end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from cnpu.launch import CnpuSettings, Ended, Launch
@@ -28,6 +28,7 @@ from qruntime.actors import (
     Wait,
 )
 from qruntime.errors import ConfigError, Deadlock, ProgramCancelled, QnosError, error_of
+from qruntime.limits import MAILBOXES, ROUTES_KEPT
 from qruntime.messages import (
     Aborted,
     ClassicalMessage,
@@ -163,6 +164,7 @@ class Cnpu:
         try:
             routes = self._routes_of(launch)
         except ConfigError as error:
+            self._close_mailboxes(launch.session, launch.role, launch.placement)
             self.ended[launch.session, launch.role] = Ended(
                 launch.session, launch.role, pid, {}, error, f"{error}\n", self.now_ns, self.now_ns
             )
@@ -182,6 +184,8 @@ class Cnpu:
         key = launch.session, launch.role
         routes = self._routes.get(key)
         if routes is None or not routes.serves(launch):
+            if len(self._routes) >= ROUTES_KEPT:
+                self._routes.clear()  # programs hold their own
             routes = Routes(launch, self.node, self._nodes, self._latencies, self._linked)
             self._routes[key] = routes
         return routes
@@ -201,8 +205,7 @@ class Cnpu:
             program.emit("PROGRAM_ENDED")
         program.send(self.qnpu, Stop(program.pid), self.qnpu_latency_ns)
         del self._programs[program.pid]
-        for peer in program.routes.peers:
-            self._mailboxes.pop((session, role, peer), None)
+        self._close_mailboxes(session, role, program.routes.peers)
         self.ended[session, role] = Ended(
             session,
             role,
@@ -252,27 +255,45 @@ class Cnpu:
             self._mailboxes[key] = mailbox = Mailbox(source)
         return mailbox
 
+    def _mailbox_for(self, message: ClassicalMessage | ProgramEnded) -> Mailbox | None:
+        """Where a message goes; None if its program is over, or if there are too many mailboxes."""
+        session, role, source = message.session, message.destination, message.source
+        if (session, role) in self.ended:
+            return None
+        mailbox = self._mailboxes.get((session, role, source))
+        if mailbox is None and len(self._mailboxes) >= MAILBOXES:
+            self._limit_hit(role, source)
+            return None
+        return mailbox or self.mailbox(session, role, source)
+
+    def _close_mailboxes(self, session: int, role: str, sources: Iterable[str]) -> None:
+        for source in sources:
+            self._mailboxes.pop((session, role, source), None)
+
+    def _limit_hit(self, role: str, source: str) -> None:
+        if self.tracing:
+            self.effects.append(Emit(self.now_ns, "cnpu", "CLAS_MSG_LIMIT", -1, (role, source)))
+
     def deliver_here(self, message: Message, at_ns: int) -> None:
         """A message between two programs of this node."""
         self.set_timer(at_ns, _Later(self._on_message[message.__class__], message))
 
     def _on_classical(self, message: ClassicalMessage) -> None:
-        if (message.session, message.destination) in self.ended:
+        mailbox = self._mailbox_for(message)
+        if mailbox is None:
             return
-        mailbox = self.mailbox(message.session, message.destination, message.source)
         was_open = mailbox.closed is None
         receiving = mailbox.put(message.value)
         if receiving is not None:
             receiving.forget_timer()
             receiving.program.resume(receiving, message.value, None)
-        elif self.tracing and was_open and mailbox.closed is not None:
-            data = (message.destination, message.source)
-            self.effects.append(Emit(self.now_ns, "cnpu", "CLAS_MSG_LIMIT", -1, data))
+        elif was_open and mailbox.closed is not None:
+            self._limit_hit(message.destination, message.source)
 
     def _on_program_ended(self, message: ProgramEnded) -> None:
-        if (message.session, message.destination) in self.ended:
+        mailbox = self._mailbox_for(message)
+        if mailbox is None:
             return
-        mailbox = self.mailbox(message.session, message.destination, message.source)
         waiting = mailbox.close(message.error)
         for receiving in waiting:
             receiving.forget_timer()

@@ -10,9 +10,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from cnpu.checks import duration
+from cnpu.source import caller, place_of
 from cnpu.tasks import Receiving
 from qruntime.errors import LimitError, PeerFailed, QnosError
-from qruntime.limits import SOCKET_BACKLOG
+from qruntime.limits import SENDS_PER_RESUME, SOCKET_BACKLOG
 from qruntime.messages import ClassicalMessage
 from qruntime.values import normalise
 
@@ -73,9 +74,19 @@ class Socket:
         """Send a copy of `value`: None, bool, int, float, str, bytes, list, tuple and dict of such, or a
         future that has a value.
 
-        Not awaited. Raises `ProgramError` for what cannot travel.
+        Not awaited. Raises `ProgramError` for what cannot travel, and `LimitError` for more than
+        `SENDS_PER_RESUME` messages, to all peers together, before the program waits for something.
         """
         program = self._program
+        if program.sends >= SENDS_PER_RESUME:
+            place = place_of(caller(1))
+            raise LimitError(
+                f"more than {SENDS_PER_RESUME} messages sent in one go ({place}); "
+                "wait for something in between, like an answer, or sleep",
+                file=place.file,
+                line=place.line,
+            )
+        program.sends += 1
         message = ClassicalMessage(
             program.session, program.role, self.peer, normalise(value, "the value sent")
         )

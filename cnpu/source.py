@@ -2,11 +2,12 @@
 
 The SDK notes the place of every call, so a place must be cheap to take and is put into words only when an
 error needs it: `caller()` takes one, `place_of(mark)` names it. `awaiting`, `failing` and `app_traceback` do
-the same for a suspended coroutine and for an exception.
+the same for a suspended coroutine and for an exception, `defined` for a function.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
@@ -62,6 +63,18 @@ def place_of(mark: Mark) -> Place:
     return Place(os.path.basename(code.co_filename), line)
 
 
+def code_of(main: Any) -> CodeType | None:
+    """The code of a function, under its decorators; None if it has none, like a partial."""
+    code = getattr(inspect.unwrap(main), "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def defined(main: Any) -> Place | None:
+    """Where a function is defined, None if that cannot be told."""
+    code = code_of(main)
+    return Place(os.path.basename(code.co_filename), code.co_firstlineno) if code is not None else None
+
+
 def awaiting(coroutine: Any) -> Place | None:
     """The innermost place in application code at which a suspended coroutine awaits."""
     found = None
@@ -85,10 +98,17 @@ def failing(error: BaseException) -> Place | None:
     return found
 
 
-def app_traceback(error: BaseException) -> str:
-    """The traceback of an exception as Python prints it, without the frames of this package."""
+def app_traceback(error: BaseException, main: Any) -> str:
+    """The traceback of an exception as Python prints it, without the frames of this package.
+
+    If that leaves none, it shows where `main` is defined.
+    """
     report = traceback.TracebackException.from_exception(error)
     _cut(report)
+    code = code_of(main)
+    if not report.stack and code is not None:
+        frame = traceback.FrameSummary(code.co_filename, code.co_firstlineno, code.co_name)
+        report.stack = traceback.StackSummary.from_list([frame])
     return "".join(report.format())
 
 

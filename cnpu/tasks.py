@@ -68,7 +68,7 @@ class Sleeping(Park):
     def __init__(self, program: Program, at_ns: int) -> None:
         self.program = program
         self._at_ns = at_ns
-        self._timer = program.cnpu.set_timer(at_ns, self)
+        self._timer = program.set_timer(at_ns, self)
 
     def what(self) -> str:
         return f"{self._at_ns} ns"
@@ -92,7 +92,7 @@ class Receiving(Park):
         self.program = program
         self._mailbox = mailbox
         self._at_ns = at_ns
-        self._timer = program.cnpu.set_timer(at_ns, self) if at_ns >= 0 else -1
+        self._timer = program.set_timer(at_ns, self) if at_ns >= 0 else -1
         mailbox.waiting.append(self)
 
     def what(self) -> str:
@@ -157,13 +157,13 @@ class Joining(Park):
         self._to_go = len(coroutines)
         self._only_first = only_first
         self._limit_ns = limit_ns
-        self._timer = program.cnpu.set_timer(program.clock_ns + limit_ns, self) if limit_ns >= 0 else -1
+        self._timer = program.set_timer(program.clock_ns + limit_ns, self) if limit_ns >= 0 else -1
         program.begin(self.children)
 
     def what(self) -> str:
         return "its tasks"
 
-    def done(self, task: Task, value: Any, error: Exception | None) -> None:
+    def done(self, task: Task, value: Any, error: BaseException | None) -> None:
         """A child is over."""
         self._to_go -= 1
         if error is not None:
@@ -185,7 +185,7 @@ class Joining(Park):
         self._forget_timer()
         self._cancel()
 
-    def _end(self, value: Any, error: Exception | None) -> None:
+    def _end(self, value: Any, error: BaseException | None) -> None:
         self._forget_timer()
         trouble = self._cancel()
         self.program.wake(self, value, error or trouble)
@@ -195,7 +195,7 @@ class Joining(Park):
             self.program.cnpu.cancel_timer(self._timer)
             self._timer = -1
 
-    def _cancel(self) -> Exception | None:
+    def _cancel(self) -> BaseException | None:
         """End the children that are not over; the first error of their clean-up code."""
         first = None
         children, self.children = self.children, []  # no cycle is left for the collector
@@ -205,7 +205,7 @@ class Joining(Park):
         return first
 
 
-def cancel(task: Task) -> Exception | None:
+def cancel(task: Task) -> BaseException | None:
     """End a task where it awaits, with all it waits for; returns an error of its clean-up code.
 
     The coroutine gets GeneratorExit, so `finally` blocks run; they cannot await.
@@ -218,13 +218,15 @@ def cancel(task: Task) -> Exception | None:
         park.disarm()
     if task.parent is not None:
         task.parent.program.end_tasks(1)
-    trouble: Exception | None = None
+    trouble: BaseException | None = None
     for _ in range(_EXITS):
         try:
             awaited = task.coroutine.throw(GeneratorExit)
         except (GeneratorExit, StopIteration):
             return trouble
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return error
         # `close` would lose what the clean-up code awaits, and with it a timer or a place in a queue.
         if isinstance(awaited, Park):
@@ -245,4 +247,4 @@ def parks(task: Task) -> list[Park]:
     return [park]
 
 
-Ready = deque[tuple[Task, Any, Exception | None]]
+Ready = deque[tuple[Task, Any, BaseException | None]]

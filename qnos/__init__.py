@@ -4,8 +4,8 @@
     result = qnos.run("teleport", network="two_generic", shots=1000, seed=7)
     print(result.metrics)
 
-`run` runs an application, `sweep` many points side by side, `load_network` reads a network. Importing this
-package loads none of the machinery: each name is fetched when first used.
+`run` runs an application, `sweep` many points side by side, `load_network` reads a network. Every error is a
+`QnosError`. Importing this package loads none of the machinery: each name is fetched when first used.
 """
 
 from __future__ import annotations
@@ -19,12 +19,42 @@ if TYPE_CHECKING:
     from qnos.results import RunResult
     from qnos.statistics import Metric
     from qnos.sweeping import sweep
+    from qruntime.errors import (
+        ConfigError,
+        Deadlock,
+        DriverError,
+        EprError,
+        LimitError,
+        NodeDown,
+        PeerFailed,
+        PredecessorAborted,
+        ProgramCancelled,
+        ProgramError,
+        ProgramTimeout,
+        QnosError,
+        SubroutineError,
+        WireError,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConfigError",
+    "Deadlock",
+    "DriverError",
+    "EprError",
+    "LimitError",
     "Metric",
+    "NodeDown",
+    "PeerFailed",
+    "PredecessorAborted",
+    "ProgramCancelled",
+    "ProgramError",
+    "ProgramTimeout",
+    "QnosError",
     "RunResult",
+    "SubroutineError",
+    "WireError",
     "__version__",
     "load_network",
     "run",
@@ -34,8 +64,22 @@ __all__ = [
 ]
 
 _HOME = {
+    "ConfigError": "qruntime.errors",
+    "Deadlock": "qruntime.errors",
+    "DriverError": "qruntime.errors",
+    "EprError": "qruntime.errors",
+    "LimitError": "qruntime.errors",
     "Metric": "qnos.statistics",
+    "NodeDown": "qruntime.errors",
+    "PeerFailed": "qruntime.errors",
+    "PredecessorAborted": "qruntime.errors",
+    "ProgramCancelled": "qruntime.errors",
+    "ProgramError": "qruntime.errors",
+    "ProgramTimeout": "qruntime.errors",
+    "QnosError": "qruntime.errors",
     "RunResult": "qnos.results",
+    "SubroutineError": "qruntime.errors",
+    "WireError": "qruntime.errors",
     "load_network": "qnos.loading",
     "run": "qnos.api",
     "shipped_networks": "qnos.loading",

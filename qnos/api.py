@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from qnos.loading import Source, with_values
+from qnos.results import WHOLE_RUN
 from qruntime.errors import ConfigError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from cnpu.app import App
+    from qnos.hosts import StandingNetwork
+    from qnos.processes import ProcessNetwork
     from qnos.results import RunResult, ShotError
 
 TraceSink = str | os.PathLike[str] | IO[bytes] | bool | None
@@ -32,7 +35,7 @@ def run(
     values: Mapping[str, Any] | None = None,
     time_split: bool = True,
     progress: Callable[[int], None] | None = None,
-    processes: bool = False,
+    processes: bool | ProcessNetwork | StandingNetwork = False,
     in_flight: int = 8,
 ) -> RunResult:
     """Run `app` on `network` for `shots` fresh shots and give what it found.
@@ -43,7 +46,8 @@ def run(
     by their names, else in order). `trace` is a file to write, or True for the digest alone. `shot` runs
     that one shot of the run with this seed, and no other. `time_split` measures on some shots where
     simulated time went. `progress` gets the number of finished shots. With `processes` every CNPU and QNPU
-    is an operating-system process and `in_flight` shots are under way at once; the results are the same.
+    is an operating-system process (or those of a network that stands already, as `hosts.StandingNetwork`)
+    and `in_flight` shots are under way at once; the results are the same.
 
     The same arguments give the same results. Ctrl-C gives the finished shots, marked `interrupted`. Raises
     `ConfigError` for whatever is wrong before the first shot; a program that fails is in `result.errors`.
@@ -52,6 +56,12 @@ def run(
     if not isinstance(seed, int):
         raise ConfigError(f"seed is {seed!r}; allowed: an integer")
     _at_least(in_flight, "in_flight", 1)
+    _check_app(app)
+    _mapping(inputs, "inputs", "role to a mapping of name to value")
+    for role, given in (inputs or {}).items():
+        _mapping(given, f"inputs[{role!r}]", "name to value")
+    _mapping(placement, "placement", "role to node")
+    _mapping(values, "values", "path to value")
     if shot is not None:
         _at_least(shot, "shot", 0)
     from cnpu.app import load_app
@@ -79,20 +89,21 @@ def run(
 
 
 def first_cause(result: RunResult) -> ShotError:
-    """The first error that is not merely the news of another program's."""
-    causes = (error for error in result.errors if error.code != "PEER_FAILED")
-    return next(causes, result.errors[0])
+    """The error to show first: of the first shot that failed, the earliest in simulated time that is not
+    merely the news of another program's."""
+    causes = [error for error in result.errors if error.code != "PEER_FAILED"] or result.errors
+    return min(causes, key=lambda error: (error.shot == WHOLE_RUN, error.shot, error.ended_ns))
 
 
 def failures(result: RunResult) -> str:
-    """The programs that failed in one sentence; empty if none did."""
+    """What failed in one sentence; empty if nothing did."""
     if not result.errors:
         return ""
     first = first_cause(result)
-    shots = len(dict.fromkeys(error.shot for error in result.errors))
-    many = "at least " if result.errors_total > len(result.errors) else ""
+    if first.shot == WHOLE_RUN:
+        return f"{first.role}: {first.message}"
     where = f"{first.role} in shot {first.shot}"
-    return f"{many}{shots} of {result.shots} shots failed; first {where}: {first.message}"
+    return f"{result.shots_failed} of {result.shots} shots failed; first {where}: {first.message}"
 
 
 def _at_least(value: object, name: str, low: int) -> None:
@@ -100,10 +111,28 @@ def _at_least(value: object, name: str, low: int) -> None:
         raise ConfigError(f"{name} is {value!r}; allowed: an integer of at least {low}")
 
 
+def _mapping(value: object, name: str, of: str) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        raise ConfigError(f"{name} is {value!r}; allowed: a mapping of {of}")
+
+
+def _check_app(app: object) -> None:
+    from types import ModuleType
+
+    from cnpu.app import App
+
+    if not isinstance(app, str | os.PathLike | ModuleType | Mapping | App):
+        raise ConfigError(
+            f"app is {app!r}; allowed: a name, the path of a file, a module, a mapping of role to program"
+        )
+
+
 def _trace_file(trace: TraceSink, opened: ExitStack) -> IO[bytes] | None:
     if trace is None or isinstance(trace, bool):
         return None
     if not isinstance(trace, str | os.PathLike):
+        if not hasattr(trace, "write"):
+            raise ConfigError(f"trace is {trace!r}; allowed: a path, an open binary file, True or None")
         return trace
     try:
         return opened.enter_context(Path(trace).open("wb"))

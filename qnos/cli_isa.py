@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,17 @@ class _IsaCommand(click.Command):
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write raw bytes to this file.")
 def asm(file: str, flavour: str, values: tuple[str, ...], out: Path | None) -> None:
     """Assemble NetQASM text; print the bytes in hexadecimal, or write them with --out."""
-    subroutine = assemble(_text(file), flavour)
-    if values or subroutine.arguments:
-        subroutine = subroutine.instantiate(subroutine.app_id, dict(_value(text) for text in values))
+    source = _text(file)
+    subroutine = assemble(source, flavour)
+    given = dict(_value(text) for text in values)
+    for name in subroutine.arguments:
+        if name not in given:
+            place = _place(source, name)
+            raise click.ClickException(
+                f"{file}: {place}{{{name}}} has no value; give one: --value {name}=INT"
+            )
+    if values:
+        subroutine = subroutine.instantiate(subroutine.app_id, given)
     check(subroutine)
     data = subroutine.encode()
     if out is None:
@@ -66,6 +75,15 @@ def disasm(file: str | None, digits: str | None, flavour: str) -> None:
         raise click.UsageError("give either FILE or --hex DIGITS")
     data = _from_hex(digits) if digits is not None else _bytes(str(file))
     click.echo(str(decode(data, flavour)))
+
+
+def _place(source: str, name: str) -> str:
+    """Where a template stands first in a text, outside of comments."""
+    for number, line in enumerate(source.splitlines(), start=1):
+        found = re.search(r"\{\s*" + re.escape(name) + r"\s*\}", re.split("#|//", line, maxsplit=1)[0])
+        if found is not None:
+            return f"line {number}, column {found.start() + 1}: "
+    return ""
 
 
 def _value(text: str) -> tuple[str, int]:

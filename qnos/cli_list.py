@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -15,6 +14,7 @@ from qnos.config import NetworkConfig
 from qnos.fields import in_words
 from qnos.loading import load_network, shipped_networks
 from qnos.noise import effective_noise
+from qnos.present import console_for
 from qruntime.errors import ConfigError
 
 LARGEST = 6  # nodes, up to which roles that depend on the network are looked for
@@ -28,7 +28,7 @@ def apps() -> None:
         view.add_column(heading, overflow="fold")
     for name in shipped_apps():
         view.add_row(*(escape(cell) for cell in _app_in_words(load_app(name))))
-    Console(file=sys.stdout).print(view)
+    console_for(sys.stdout).print(view)
 
 
 @click.command()
@@ -48,7 +48,7 @@ def networks() -> None:
             escape(f"{len(network.links)} {', '.join(links)}"),
             escape(network.os.preset),
         )
-    Console(file=sys.stdout).print(view)
+    console_for(sys.stdout).print(view)
 
 
 @click.command("check-config")

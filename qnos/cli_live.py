@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,27 @@ from rich.table import Table
 
 from qnos import live
 from qnos.cli_options import inputs_of, placement_of, values_of
-from qnos.loading import with_values
+from qnos.loading import load_network, with_values
 from qnos.runtime_dir import RuntimeDir
 from qruntime.control import SessionState
-from qruntime.errors import ConfigError
+from qruntime.errors import ConfigError, NodeDown
 
 on_option = click.option("--on", "name", metavar="NAME", help="Which network; needed if several are up.")
+
+
+def _network_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Which network: one that is up on this machine, or one that was started by hand."""
+    for option in (
+        click.option(
+            "--secret",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="With --at: file of an operator's secret key; default: that among the user's keys.",
+        ),
+        click.option("--at", metavar="FILE", help="The network that was started by hand from this file."),
+        on_option,
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -32,17 +48,23 @@ on_option = click.option("--on", "name", metavar="NAME", help="Which network; ne
 )
 @click.option("--set-network", "values", multiple=True, metavar="PATH=VALUE", help="Change a value; repeat.")
 def up(network: str, name: str | None, seed: int, pace: float, values: tuple[str, ...]) -> None:
-    """Start NETWORK, every CNPU and QNPU a process, and leave it up."""
+    """Start NETWORK, every CNPU and QNPU a process, and leave it up.
+
+    One of that name that has lost a process is started again as a whole; its sessions are lost.
+    """
     if pace < 0:
         raise click.UsageError(f"--pace {pace:g}: 0 or more is allowed")
     loaded = with_values(network, values_of(values))
+    dead = live.gone(RuntimeDir.named(name or loaded.name))
+    if dead:
+        click.echo(f"{', '.join(dead)} had gone: {name or loaded.name} starts again as a whole")
     runtime = live.up(loaded, name or loaded.name, seed, pace)
     click.echo(f"network {runtime.name} is up: {len(runtime.processes())} processes, {runtime.path}")
 
 
 @click.command()
 @click.argument("app")
-@on_option
+@_network_options
 @click.option("--set", "inputs", multiple=True, metavar="ROLE.NAME=VALUE", help="Input of a program; repeat.")
 @click.option(
     "--place", "placement", multiple=True, metavar="ROLE=NODE", help="Run a role on a node; repeat."
@@ -54,13 +76,15 @@ def submit(
     ctx: click.Context,
     app: str,
     name: str | None,
+    at: str | None,
+    secret: Path | None,
     inputs: tuple[str, ...],
     placement: tuple[str, ...],
     detach: bool,
     as_json: bool,
 ) -> None:
     """Run APP once on a network that is up."""
-    with live.Connection(_the_network(name)) as connection:
+    with _connection(name, at, secret) as connection:
         state = connection.submit(app, inputs_of(inputs), placement_of(placement))
         if detach:
             click.echo(str(state.session))
@@ -71,13 +95,21 @@ def submit(
 
 @click.command()
 @click.argument("session", type=click.IntRange(min=0), required=False)
-@on_option
+@_network_options
 @click.option("--wait", is_flag=True, help="Wait until the session is over.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def results(ctx: click.Context, session: int | None, name: str | None, wait: bool, as_json: bool) -> None:
+def results(
+    ctx: click.Context,
+    session: int | None,
+    name: str | None,
+    at: str | None,
+    secret: Path | None,
+    wait: bool,
+    as_json: bool,
+) -> None:
     """What SESSION brought; without a number, every session in a line."""
-    with live.Connection(_the_network(name)) as connection:
+    with _connection(name, at, secret) as connection:
         if session is not None:
             state = connection.session(session, wait)
         else:
@@ -89,11 +121,11 @@ def results(ctx: click.Context, session: int | None, name: str | None, wait: boo
 
 @click.command()
 @click.argument("session", type=click.IntRange(min=0))
-@on_option
+@_network_options
 @click.pass_context
-def cancel(ctx: click.Context, session: int, name: str | None) -> None:
+def cancel(ctx: click.Context, session: int, name: str | None, at: str | None, secret: Path | None) -> None:
     """End the programs of SESSION."""
-    with live.Connection(_the_network(name)) as connection:
+    with _connection(name, at, secret) as connection:
         state = connection.cancel(session)
     click.echo(f"session {state.session} is over: {state.state}")
 
@@ -154,6 +186,17 @@ def replay(journal: Path, trace: Path | None) -> None:
     click.echo(digest)
 
 
+def _connection(name: str | None, at: str | None, secret: Path | None) -> live.Connection:
+    """The way to the network that is meant."""
+    if at is None:
+        return live.Connection(_the_network(name))
+    if name is not None:
+        raise click.UsageError("--on names a network that is up here, --at one that was started by hand")
+    from qnos.hosts import StandingConnection
+
+    return StandingConnection(load_network(at), secret)
+
+
 def _the_network(name: str | None) -> str:
     """The network that is meant: the one named, or the only one."""
     if name is not None:
@@ -177,35 +220,47 @@ def _show(ctx: click.Context, state: SessionState, as_json: bool) -> None:
             "admitted_ns": state.admitted_ns,
             "results": values,
             "errors": errors,
+            "fault": None if state.fault is None else state.fault.message,
         }
         click.echo(json.dumps(data, default=repr))
     else:
         click.echo(f"session {state.session}: {Path(state.app).stem} {state.state}")
+        if state.fault is not None:
+            click.echo(f"  {state.fault.message}")
         for role in state.roles:
             if role in errors:
                 click.echo(f"  {role}: {errors[role]}")
             elif role in values:
                 shown = ", ".join(f"{key}={value!r}" for key, value in values[role].items()) or "nothing"
                 click.echo(f"  {role}: {shown}")
-    if errors:
+    if errors or state.fault is not None:
         ctx.exit(1)
 
 
 def _show_network(runtime: RuntimeDir, console: Console) -> None:
     alive = runtime.alive()
-    if not all(alive.values()) or not alive:
-        dead = [process for process, lives in alive.items() if not lives]
-        what = f"{', '.join(dead)} gone" if any(alive.values()) else "left behind by processes that are gone"
+    name = escape(runtime.name)
+    if not any(alive.values()):
         console.print(
-            f"[bold]{escape(runtime.name)}[/]: {what}; qnos down {escape(runtime.name)} clears it away"
+            f"[bold]{name}[/]: left behind by processes that are gone; qnos down {name} clears it away"
         )
         return
-    with live.Connection(runtime.name) as connection:
-        state = connection.state()
+    dead = live.gone(runtime)
+    if dead:
+        gone = ", ".join(f"{process} ({how})" for process, how in dead.items())
+        console.print(f"[bold]{name}[/]: {gone}; qnos up starts it again as a whole", highlight=False)
+    try:
+        with live.Connection(runtime.name) as connection:
+            state = connection.state()
+    except NodeDown as error:
+        if not dead:
+            console.print(f"[bold]{name}[/]: {escape(error.message)}", highlight=False)
+        return
     idle = "idle" if state.idle else "busy"
     console.print(
-        f"[bold]{escape(runtime.name)}[/]: {idle} at {state.now_ns / 1e6:,.3f} ms simulated, "
-        f"{state.running} sessions running, {state.grants:,} grants, {len(alive)} processes",
+        f"[bold]{name}[/]: {idle} at {state.now_ns / 1e6:,.3f} ms simulated, "
+        f"{state.running} sessions running, {state.grants:,} grants, {sum(alive.values())} processes"
+        + (f", {state.refused:,} messages refused" if state.refused else ""),
         highlight=False,
     )
     table = Table("node", "program", "state", "queued", "qubits", "requests", box=None)

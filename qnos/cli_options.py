@@ -47,6 +47,8 @@ def inputs_of(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
         role, dot, field = name.partition(".")
         if not (role and dot and field):
             raise click.UsageError(f"--set {text!r}: ROLE.NAME=VALUE is expected")
+        if role == "inputs" and "." in field:
+            raise click.UsageError(f"--set {text!r}: an input is set without the word inputs: {field}=VALUE")
         inputs.setdefault(role, {})[field] = scalar(value)
     return inputs
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from qnos import api
@@ -15,9 +18,13 @@ from qnos.cli import INTERRUPTED
 from qnos.cli_options import inputs_of, placement_of, run_options, values_of
 from qnos.loading import with_values
 from qnos.noise import effective_noise
-from qnos.present import Bar, show_result, show_trace
+from qnos.present import Bar, console_for, show_result, show_trace
 from qnos.results import RunResult
 from qruntime.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qnos.config import NetworkConfig
+    from qnos.hosts import StandingNetwork
 
 
 @click.command()
@@ -35,6 +42,16 @@ from qruntime.errors import ConfigError
     default=8,
     show_default=True,
     help="With --processes: independent shots under way at once.",
+)
+@click.option(
+    "--at",
+    metavar="FILE",
+    help="On the processes that were started by hand from this network file.",
+)
+@click.option(
+    "--secret",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --at: file of an operator's secret key; default: that among the user's keys.",
 )
 @click.option("--explain", is_flag=True, help="Run one shot and print what happened when, and where.")
 @click.option(
@@ -59,6 +76,8 @@ def run(
     shot: int | None,
     processes: bool,
     in_flight: int,
+    at: str | None,
+    secret: Path | None,
     explain: bool,
     out: Path,
 ) -> None:
@@ -69,12 +88,18 @@ def run(
     """
     if explain and (as_json or trace is not None):
         raise click.UsageError("--explain prints the trace of one shot; it goes without --json and --trace")
-    loaded = with_values(network, values_of(values))
+    if shot is not None and _is_given(ctx, "shots") and shot >= shots:
+        raise click.UsageError(f"--shot {shot} is not in a run of --shots {shots}: their numbers begin at 0")
+    if _is_given(ctx, "in_flight") and not processes and at is None:
+        raise click.UsageError("--in-flight goes with --processes: in one process shots run one by one")
+    if at is not None and (values or _is_given(ctx, "network")):
+        raise click.UsageError("--at names the network, which stands as its file says")
+    loaded = with_values(at or network, values_of(values))
     timeline = io.BytesIO() if explain else None
     errors = Console(stderr=True)
     total = shots if shot is None and not explain else 1
     show_bar = errors.is_terminal and not as_json and not explain
-    with Bar(total, errors) as bar:
+    with Bar(total, errors) as bar, nullcontext() if at is None else _standing(loaded, secret) as stands:
         result = api.run(
             app,
             loaded,
@@ -85,14 +110,14 @@ def run(
             trace=timeline or trace or as_json,
             shot=0 if explain and shot is None else shot,
             progress=bar if show_bar else None,
-            processes=processes,
+            processes=stands or processes,
             in_flight=in_flight,
         )
     unsaved = _save(result, out)
     if as_json:
         click.echo(json.dumps(result.to_json_dict(), allow_nan=False))
     else:
-        console = Console(file=sys.stdout)
+        console = console_for(sys.stdout)
         if timeline is not None:
             show_trace(timeline.getvalue().splitlines(), console)
         show_result(result, effective_noise(loaded), console)
@@ -104,6 +129,17 @@ def run(
         ctx.exit(INTERRUPTED)
     if result.errors or unsaved:
         ctx.exit(1)
+
+
+def _is_given(ctx: click.Context, option: str) -> bool:
+    """Whether an option was written on the command line, rather than left at its default."""
+    return ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
+def _standing(network: NetworkConfig, secret: Path | None) -> StandingNetwork:
+    from qnos.hosts import StandingNetwork  # brings in the event loop and the sockets
+
+    return StandingNetwork(network, secret)
 
 
 def _save(result: RunResult, out: Path) -> str:

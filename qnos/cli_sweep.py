@@ -13,7 +13,7 @@ from qnos.cli import INTERRUPTED
 from qnos.cli_options import inputs_of, placement_of, run_options, values_of
 from qnos.loading import with_values
 from qnos.noise import effective_noise
-from qnos.present import Bar, show_line, show_sweep
+from qnos.present import Bar, console_for, show_line, show_sweep
 from qruntime.errors import ConfigError
 
 
@@ -76,7 +76,7 @@ def sweep(
             jobs=jobs,
             progress=(lambda done, _: bar(done)) if errors.is_terminal else None,
         )
-    console = Console(file=sys.stdout)
+    console = console_for(sys.stdout)
     show_sweep(table, console)
     for line in effective_noise(loaded):
         show_line("noise", f"{line} (where not varied)", console)

@@ -131,6 +131,23 @@ class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         list[dict[str, Any]], Meta(description="classical channels whose latency differs")
     ] = []
     testing: Annotated[dict[str, Any], Meta(description="disturbances for tests of programs")] = {}
+    addresses: Annotated[
+        dict[str, str],
+        Meta(
+            description="where processes started by hand listen, by name: world, alice/cnpu, alice/qnpu; "
+            "tcp://HOST:PORT or ipc://PATH; one that is missing listens in the runtime directory"
+        ),
+    ] = {}
+    keys: Annotated[
+        Any,
+        Meta(
+            description="who may take part: name (world, a node, any other for an operator) -> public key, "
+            "or a directory of NAME.public files; required for TCP beyond this machine"
+        ),
+    ] = None
+    insecure_tcp: Annotated[
+        bool, Meta(description="allow TCP beyond this machine without keys: anybody can listen and speak")
+    ] = False
 
 
 class DeviceConfig(msgspec.Struct, frozen=True):
@@ -158,8 +175,9 @@ class LinkConfig(msgspec.Struct, frozen=True):
 class NetworkConfig(msgspec.Struct, frozen=True):
     """A checked network.
 
-    `nodes` are in the order that gives node numbers. `to_dict()` is the mapping with every value in force,
-    defaults included, from which the same network loads again.
+    `nodes` are in the order that gives node numbers. `addresses` and `keys` (public ones, as text) are for
+    processes started by hand. `to_dict()` is the mapping with every value in force, defaults included, from
+    which the same network loads again.
     """
 
     name: str
@@ -168,6 +186,9 @@ class NetworkConfig(msgspec.Struct, frozen=True):
     links: tuple[LinkConfig, ...] = ()
     channels: tuple[ChannelConfig, ...] = ()
     testing: Testing = Testing()
+    addresses: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    insecure_tcp: bool = False
 
     @property
     def node_names(self) -> tuple[str, ...]:
@@ -210,7 +231,19 @@ class NetworkConfig(msgspec.Struct, frozen=True):
             ],
             "channels": [{**plain(channel), "nodes": list(channel.nodes)} for channel in self.channels],
             "testing": plain(self.testing),
+            **self._hosts(),
         }
+
+    def _hosts(self) -> dict[str, Any]:
+        """Where it runs is no part of what it is: it is said only if there is something to say."""
+        hosts: dict[str, Any] = {}
+        if self.addresses:
+            hosts["addresses"] = dict(self.addresses)
+        if self.keys:
+            hosts["keys"] = dict(self.keys)
+        if self.insecure_tcp:
+            hosts["insecure_tcp"] = True
+        return hosts
 
     def _channel(self, a: str, b: str) -> ChannelConfig | None:
         return next((channel for channel in self.channels if channel.nodes in ((a, b), (b, a))), None)

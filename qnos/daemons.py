@@ -1,19 +1,21 @@
 """The three kinds of process of a network: `qnos-cnpu`, `qnos-qnpu` and `qnos-world`.
 
-Each takes the network and its addresses from a runtime directory (see `runtime_dir`), and runs one actor,
-or the world with the time authority.
+Each takes the network and its addresses from a `Site`, and runs one actor, or the world with the time
+authority.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qnos.assembly import channels, make_cnpu, make_qnpu, make_worlds, world_names
 from qnos.config import NetworkConfig
+from qnos.hosts_section import WORLD
 from qnos.runtime_dir import RuntimeDir
+from qnos.site import Site
 from qnpu.syscalls import process_table
 from qruntime.authority import Authority, Remote
 from qruntime.control import EndedRow, Load
@@ -32,9 +34,9 @@ if TYPE_CHECKING:
     from qnpu.main import Qnpu
 
 
-def cnpu_main(runtime: RuntimeDir, node: str) -> None:
+def cnpu_main(site: Site, node: str) -> None:
     """Be the CNPU of `node`."""
-    network = runtime.load()
+    network = site.network
     node_id = network.node_names.index(node)
     launches: list[Launch] = []
     streams = Streams(0)
@@ -46,16 +48,16 @@ def cnpu_main(runtime: RuntimeDir, node: str) -> None:
 
     def load(order: Load) -> None:
         nonlocal streams
-        found = _launches(order, node, len(network.nodes))
+        found = _launches(order, node, network.node_names)
         launches[:] = [*launches, *found] if order.live else found
         streams = Streams(order.seed)
 
-    _serve(runtime, Hosted(f"{node}/cnpu", make, load, ended=_ended))
+    _serve(site, Hosted(f"{node}/cnpu", make, load, ended=_ended))
 
 
-def qnpu_main(runtime: RuntimeDir, node: str) -> None:
+def qnpu_main(site: Site, node: str) -> None:
     """Be the QNPU of `node`."""
-    network = runtime.load()
+    network = site.network
     node_id = network.node_names.index(node)
     streams = Streams(0)
 
@@ -67,23 +69,25 @@ def qnpu_main(runtime: RuntimeDir, node: str) -> None:
         return process_table(qnpu), qnpu.memory.count_free()
 
     hosted = Hosted(f"{node}/qnpu", lambda: make_qnpu(network, node_id, streams), load, status=status)
-    _serve(runtime, hosted)
+    _serve(site, hosted)
 
 
-def world_main(runtime: RuntimeDir, live: bool = False, seed: int = 0, pace: float = 0.0) -> None:
+def world_main(site: Site, live: bool = False, seed: int = 0, pace: float = 0.0) -> None:
     """Be the world and the time authority; `live` keeps one timeline, else there are shots."""
-    network = runtime.load()
+    network = site.network
+    runtime = site.runtime
     nodes = network.node_names
 
     def serve(make_service: Callable[[Host], Service]) -> None:
         serve_host(
-            runtime.address("world"),
+            site.listen(WORLD),
             [f"{node}/cnpu" for node in nodes],
             [f"{node}/qnpu" for node in nodes],
             dict.fromkeys(world_names(network)),
             universe_maker(network),
             make_service,
             pace,
+            site.guard,
         )
 
     if not live:
@@ -125,11 +129,11 @@ def universe_maker(network: NetworkConfig) -> MakeUniverse:
     return make
 
 
-def _serve(runtime: RuntimeDir, hosted: Hosted) -> None:
-    serve_shell(hosted, runtime.address(hosted.name), runtime.address("world"))
+def _serve(site: Site, hosted: Hosted) -> None:
+    serve_shell(hosted, site.listen(hosted.name), site.reach(WORLD), site.guard)
 
 
-def _launches(order: Load, node: str, nodes: int) -> list[Launch]:
+def _launches(order: Load, node: str, names: Sequence[str]) -> list[Launch]:
     """The programs of an application that run on this node.
 
     `ConfigError` if our copy of it is another one.
@@ -146,7 +150,12 @@ def _launches(order: Load, node: str, nodes: int) -> list[Launch]:
             f"{order.sha256[:12]}...",
             app=order.app,
         )
-    roles = app.roles(nodes)
+    roles = app.roles(len(names))
+    for role in order.roles:
+        if role not in roles or role not in order.inputs or order.placement.get(role) not in names:
+            raise ConfigError(
+                f"application {order.app} cannot run here: role {role} has no program, inputs or node"
+            )
     return [
         Launch(
             session=order.session,
@@ -187,12 +196,12 @@ def main(arguments: list[str] | None = None) -> None:
     With a seed the world keeps one timeline.
     """
     kind, directory, *rest = sys.argv[1:] if arguments is None else arguments
-    runtime = RuntimeDir(Path(directory))
+    site = Site.launched(RuntimeDir(Path(directory)))
     if kind == "world":
         live = bool(rest)
-        world_main(runtime, live, int(rest[0]) if live else 0, float(rest[1]) if live else 0.0)
+        world_main(site, live, int(rest[0]) if live else 0, float(rest[1]) if live else 0.0)
     else:
-        {"cnpu": cnpu_main, "qnpu": qnpu_main}[kind](runtime, rest[0])
+        {"cnpu": cnpu_main, "qnpu": qnpu_main}[kind](site, rest[0])
 
 
 if __name__ == "__main__":

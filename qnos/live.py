@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -23,9 +24,10 @@ from cnpu.app import load_app
 from cnpu.launch import Launch
 from qnos.assembly import assemble
 from qnos.loading import load_network
+from qnos.processes import how_it_ended
 from qnos.runtime_dir import RuntimeDir
 from qnos.simulate import Plan
-from qruntime.actors import Cancelled, Message, Start
+from qruntime.actors import Actor, Arrival, Cancelled, Effect, Event, Message, Start, Wait
 from qruntime.client import Client
 from qruntime.control import (
     AskNetwork,
@@ -37,10 +39,11 @@ from qruntime.control import (
     SessionState,
     SubmitApp,
 )
-from qruntime.errors import ConfigError, NodeDown, QnosError
+from qruntime.errors import ConfigError, NodeDown, QnosError, error_of
 from qruntime.kernel import Kernel
 from qruntime.live import Entry, read_journal
 from qruntime.trace import Trace
+from qruntime.watch import Lifeline
 
 if TYPE_CHECKING:
     from qnos.config import NetworkConfig
@@ -48,7 +51,9 @@ if TYPE_CHECKING:
 READY_S = 30.0  # for all processes of a network to be there
 ANSWER_S = 5.0  # for a network that is up to answer
 _STOP_S = 5.0  # for processes to leave before they are killed
+_SHORT_STOP_S = 1.0  # if one of them is gone anyway
 _POLL_S = 0.02
+_WORDS = 500  # characters of what a dead process said last
 _numbers = itertools.count()
 _children: dict[Path, list[subprocess.Popen[bytes]]] = {}  # what this process itself started and must reap
 Answer = TypeVar("Answer", bound=Message)
@@ -57,47 +62,84 @@ Answer = TypeVar("Answer", bound=Message)
 def up(network: NetworkConfig, name: str, seed: int = 0, pace: float = 0.0) -> RuntimeDir:
     """Start the processes of a network that stays, and return when it answers.
 
-    `pace` is simulated seconds per second, 0 for as fast as it goes. Raises `ConfigError` if one of that
-    name is up, `NodeDown` if it does not come up.
+    `pace` is simulated seconds per second, 0 for as fast as it goes. If one of that name has lost a process,
+    what is left of it is ended first. Raises `ConfigError` if one of that name is up, `NodeDown` if it does
+    not come up.
     """
+    before = RuntimeDir.named(name)
+    if gone(before):
+        down(name)
     runtime = RuntimeDir.claim(name, network)
-    started = {"world": _start(runtime, "world", str(seed), str(pace))}
-    for node in network.node_names:
-        started[f"{node}/qnpu"] = _start(runtime, "qnpu", node)
-        started[f"{node}/cnpu"] = _start(runtime, "cnpu", node)
-    _children[runtime.path] = list(started.values())
-    runtime.note_processes({process: popen.pid for process, popen in started.items()})
+    started: dict[str, subprocess.Popen[bytes]] = {}
+
+    def look() -> None:
+        for process, popen in started.items():
+            if popen.poll() is not None:
+                raise NodeDown(f"process {process} {how_it_ended(popen.returncode)}", process=process)
+
+    lifeline = Lifeline()
     try:
+        started["world"] = _start(runtime, lifeline, "world", str(seed), str(pace))
+        for node in network.node_names:
+            started[f"{node}/qnpu"] = _start(runtime, lifeline, "qnpu", node)
+            started[f"{node}/cnpu"] = _start(runtime, lifeline, "cnpu", node)
+        _children[runtime.path] = list(started.values())
+        runtime.note_processes({process: popen.pid for process, popen in started.items()})
         with Connection(name) as connection:
-            connection.state(READY_S)
-    except (QnosError, KeyboardInterrupt) as error:
+            connection.state(READY_S, look)
+        look()
+        lifeline.release(len(started))
+    except BaseException as error:
         words = _last_words(runtime)
-        _kill(popen.pid for popen in started.values())
-        _reap(runtime)
+        for popen in started.values():
+            popen.kill()
+            popen.wait()
+        _children.pop(runtime.path, None)
         runtime.remove()
-        if isinstance(error, QnosError):
-            raise NodeDown(f"network {name} did not come up within {READY_S:g} s{words}") from error
+        if isinstance(error, NodeDown):
+            raise NodeDown(f"network {name} did not come up: {error.message}{words}", **error.data) from error
         raise
+    finally:
+        lifeline.close()
     return runtime
+
+
+def gone(runtime: RuntimeDir) -> dict[str, str]:
+    """Processes of a network that was up and has lost them, each with how one knows; empty if all is well."""
+    found = {}
+    if runtime.journal.exists() and runtime.is_up():
+        with suppress(QnosError):  # it may be about to be written
+            _, entries = read_journal(runtime.journal)
+            found = {entry.lost.process: "no sign of life" for entry in entries if entry.lost is not None}
+    alive = runtime.alive()
+    return found | {process: "gone" for process, lives in alive.items() if not lives and any(alive.values())}
 
 
 def down(name: str, journal: Path | None = None, trace: Path | None = None) -> None:
     """End the processes of a network and remove its runtime directory; journal and trace may be kept as
     files.
 
-    A network of which only something was left behind is cleared away too.
+    A network of which only something was left behind is cleared away too. Raises `QnosError`, when all that
+    is done, if a journal or trace that is to be kept is not whole.
     """
     runtime = _known(name)
+    cut_short = ""
     if runtime.is_up():
         client = Client(runtime.address(f"down-{os.getpid()}"), runtime.address("world"))
         client.leave()
-        _await_end(runtime)
+        _await_end(runtime, _SHORT_STOP_S if gone(runtime) else _STOP_S)
         client.close()
     _reap(runtime)
+    if (journal is not None or trace is not None) and runtime.log("world").exists():
+        cut_short = next(
+            (line for line in _words(runtime.log("world")).splitlines() if "cannot be written" in line), ""
+        )
     for kept, target in ((runtime.journal, journal), (runtime.trace, trace)):
         if target is not None and kept.exists():
             shutil.move(kept, target)
     runtime.remove()
+    if cut_short:
+        raise QnosError(f"network {name} is down, but what it leaves is cut short: {cut_short}")
 
 
 class Connection:
@@ -143,15 +185,20 @@ class Connection:
         source = plan.app.file or plan.app.name
         load = Load(source, plan.app.sha256, 0, 0, tuple(plan.roles), plan.inputs, plan.placement)
         state = self._ask(SubmitApp(self._client.address, load), SessionState, ANSWER_S)
-        if state.fault is not None:
-            raise ConfigError(f"session {state.session} was refused: {state.fault.message}")
+        if state.state == "refused" and state.fault is not None:
+            error = error_of(state.fault)
+            kind = NodeDown if isinstance(error, NodeDown) else ConfigError
+            raise kind(f"session {state.session} was refused: {error.message}", **error.data)
         return state
 
     def session(self, number: int, wait: bool = False) -> SessionState:
         """How a session is; with `wait` when it is over.
 
-        Raises `ConfigError` if there is none of that number.
+        Raises `ConfigError` if there is none of that number, `NodeDown` if the network cannot tell any more.
+        A session that a dead process took with it is over: failed, with the fault.
         """
+        if wait:
+            self.session(number)  # that there is somebody to wait for
         question = AskSession(self._client.address, number, wait)
         return _that_exists(self._ask(question, SessionState, None if wait else ANSWER_S))
 
@@ -167,14 +214,27 @@ class Connection:
         question = CancelSession(self._client.address, number)
         return _that_exists(self._ask(question, SessionState, ANSWER_S))
 
-    def state(self, timeout_s: float = ANSWER_S) -> NetworkState:
-        """What is going on."""
-        return self._ask(AskNetwork(self._client.address), NetworkState, timeout_s)
+    def state(self, timeout_s: float = ANSWER_S, look: Callable[[], None] | None = None) -> NetworkState:
+        """What is going on; `look` is called while we wait and may raise."""
+        return self._ask(AskNetwork(self._client.address), NetworkState, timeout_s, look)
 
-    def _ask(self, question: Message, kind: type[Answer], timeout_s: float | None) -> Answer:
+    def _look_at_world(self) -> None:
+        """Raise `NodeDown` if nobody will answer."""
+        if not self.runtime.alive().get("world", True):
+            raise NodeDown("process world is gone", process="world")
+
+    def _ask(
+        self,
+        question: Message,
+        kind: type[Answer],
+        timeout_s: float | None,
+        look: Callable[[], None] | None = None,
+    ) -> Answer:
         try:
-            answer = self._client.ask(question, timeout_s)
+            answer = self._client.ask(question, timeout_s, look or self._look_at_world)
         except NodeDown:
+            if look is not None:
+                raise
             self.check_processes()  # says more
             raise
         if not isinstance(answer, kind):
@@ -190,13 +250,19 @@ def replay(journal: Path, trace_file: IO[bytes] | None = None) -> str:
     """
     header, entries = read_journal(journal)
     network = load_network(header.network)
+    losses = {entry.lost.process: entry.lost for entry in entries if entry.lost is not None}
     actors = assemble(network, header.seed)
     cnpus = dict(zip(network.node_names, actors.cnpus, strict=True))
     trace = Trace(trace_file)
     trace.begin(0)
     testing = network.testing
+    mortals = {
+        actor.name: _Mortal(actor, losses[actor.name].events)
+        for actor in actors.in_rank_order()
+        if actor.name in losses
+    }
     kernel = Kernel(
-        actors.in_rank_order(),
+        [mortals.get(actor.name, actor) for actor in actors.in_rank_order()],
         actors.channels,
         jitter_ns=testing.jitter_ns,
         jitter_seed=header.seed,
@@ -206,6 +272,10 @@ def replay(journal: Path, trace_file: IO[bytes] | None = None) -> str:
     kernel.reset(0)
     loads: dict[int, Entry] = {}
     for entry in entries:
+        if entry.end:
+            kernel.run(until_ns=entry.t_ns)
+            trace.end()
+            return trace.sha256()
         kernel.run(until_ns=entry.t_ns - 1)
         if entry.submit is not None:
             loads[entry.submit.session] = entry
@@ -217,9 +287,47 @@ def replay(journal: Path, trace_file: IO[bytes] | None = None) -> str:
             assert submitted is not None
             for node in dict.fromkeys(submitted.placement[role] for role in submitted.roles):
                 kernel.inject(f"{node}/cnpu", Cancelled(entry.cancel), entry.t_ns)
+        elif entry.lost is not None:
+            mortals[entry.lost.process].is_gone = True
+            for dst, src, message in entry.lost.news():
+                kernel.inject(dst, Arrival(src, message), entry.t_ns)
     kernel.run()
     trace.end()
     return trace.sha256()
+
+
+class _Mortal:
+    """An actor whose process will be gone: it takes so many events, then no more."""
+
+    def __init__(self, actor: Actor, events: int) -> None:
+        self.name = actor.name
+        self.is_gone = False  # the others know
+        self._actor = actor
+        self._left = events
+
+    @property
+    def tracing(self) -> bool:
+        """Of the actor."""
+        return self._actor.tracing
+
+    @tracing.setter
+    def tracing(self, tracing: bool) -> None:
+        self._actor.tracing = tracing
+
+    def reset(self, shot: int) -> None:
+        """As the actor."""
+        self._actor.reset(shot)
+
+    def handle(self, event: Event, now_ns: int) -> Sequence[Effect]:
+        """As the actor, as long as it lives."""
+        if not self._left:
+            return ()
+        self._left -= 1
+        return self._actor.handle(event, now_ns)
+
+    def waits(self) -> list[Wait]:
+        """Of those who can be asked."""
+        return [] if self.is_gone else self._actor.waits()
 
 
 def _launches(load: Load, network: NetworkConfig) -> dict[str, list[Launch]]:
@@ -238,12 +346,17 @@ def _launches(load: Load, network: NetworkConfig) -> dict[str, list[Launch]]:
     return found
 
 
-def _start(runtime: RuntimeDir, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
+def _start(runtime: RuntimeDir, lifeline: Lifeline, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
     name = kind if kind == "world" else f"{arguments[0]}/{kind}"
     command = [sys.executable, "-m", "qnos.daemons", kind, str(runtime.path), *arguments]
     with runtime.log(name).open("wb") as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            **lifeline.options(),
         )
 
 
@@ -262,11 +375,14 @@ def _that_exists(state: SessionState) -> SessionState:
     return state
 
 
-def _await_end(runtime: RuntimeDir) -> None:
-    deadline = time.monotonic() + _STOP_S
+def _await_end(runtime: RuntimeDir, grace_s: float) -> None:
+    deadline = time.monotonic() + grace_s
     while runtime.is_up() and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-    _kill(pid for name, pid in runtime.processes().items() if runtime.alive()[name])
+    alive = runtime.alive()
+    _kill(pid for name, pid in runtime.processes().items() if alive[name])
+    while runtime.is_up():  # killed is not gone yet
+        time.sleep(_POLL_S)
 
 
 def _kill(pids: Iterable[int]) -> None:
@@ -285,8 +401,12 @@ def _reap(runtime: RuntimeDir) -> None:
 
 def _last_words(runtime: RuntimeDir) -> str:
     said = [
-        f"\n{path.name}: {text[-500:].strip()}"
+        f"\n{path.name}: {text[-_WORDS:].strip()}"
         for path in sorted(runtime.path.glob("*.log"))
-        if (text := path.read_text(errors="replace").strip())
+        if (text := _words(path))
     ]
     return "".join(said)
+
+
+def _words(log: Path) -> str:
+    return log.read_text(errors="replace").strip()

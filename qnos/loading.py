@@ -33,6 +33,7 @@ from qnos.config import (
 )
 from qnos.documents import Document, in_short, nearest
 from qnos.documents import Path as FieldPath
+from qnos.hosts_section import read_addresses, read_keys
 from qruntime.errors import ConfigError
 from qworld.links import KINDS
 
@@ -48,8 +49,12 @@ def load_network(source: Source) -> NetworkConfig:
         return source
     if isinstance(source, Mapping):
         return _network(Document(dict(source), "network"), "unnamed")
+    if not isinstance(source, str | os.PathLike):
+        raise ConfigError(
+            f"network is {source!r}; allowed: a shipped name, a path, a mapping, or a loaded network"
+        )
     label, text = _text(source)
-    return _network(Document.read(text, label), Path(label).stem)
+    return _network(Document.read(text, label), Path(label).stem, Path(label).parent)
 
 
 def shipped_networks() -> list[str]:
@@ -162,8 +167,9 @@ def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
         raise ConfigError(f"{name}: cannot be read: {reason}", file=name) from None
 
 
-def _network(document: Document, default_name: str) -> NetworkConfig:
+def _network(document: Document, default_name: str, folder: Path | None = None) -> NetworkConfig:
     top = document.convert((), NetworkFile, document.data, "a network")
+    keys = read_keys(document, top, Path() if folder is None else folder)
     return NetworkConfig(
         name=top.name or default_name,
         os=_os(document, top.os),
@@ -171,6 +177,9 @@ def _network(document: Document, default_name: str) -> NetworkConfig:
         links=_links(document, top),
         channels=_channels(document, top),
         testing=document.convert(("testing",), Testing, top.testing, "testing"),
+        addresses=read_addresses(document, top, keys),
+        keys=keys,
+        insecure_tcp=top.insecure_tcp,
     )
 
 

@@ -42,7 +42,18 @@ def place(
             if not free:
                 raise ConfigError(
                     f"{app.name} has {len(roles)} roles ({', '.join(roles)}), {network.name} only "
-                    f"{len(nodes)} nodes ({', '.join(nodes)}); several roles may share one: --place role=node"
+                    f"{len(nodes)} nodes ({', '.join(nodes)}); {_larger(len(roles))}; roles without "
+                    "entanglement between them may share a node: --place role=node"
                 )
             placement[role] = free.pop(0)
     return {role: placement[role] for role in roles}, dict(roles)
+
+
+def _larger(needed: int) -> str:
+    """Which shipped networks have enough nodes, in words."""
+    from qnos.loading import load_network, shipped_networks
+
+    names = [name for name in shipped_networks() if len(load_network(name).nodes) >= needed]
+    if not names:
+        return f"no shipped network has {needed}"
+    return f"shipped networks with {needed} or more are {', '.join(names)}"

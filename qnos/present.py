@@ -4,22 +4,35 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TextIO
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from qnos.results import RunResult
 from qnos.statistics import Metric
-from qnos.sweeping import SweepTable
+from qnos.sweeping import Row, SweepTable
 from qnos.units import duration
 
 ROUNDING = 1e-9  # a theory's 1 may be 1.0000000000000002
+UNLIMITED = 10_000  # columns of what is no terminal: a pipe or a file is not cut
+ERROR_COLUMNS = 24  # at least, if a point of a sweep has one
+DATA_COLUMNS = 32  # at least, for the data of a trace
 PATIENCE_S = 1.0  # a run that is done before this shows no progress bar
+
+
+def console_for(file: TextIO) -> Console:
+    """A console on a file: as wide as the terminal, or as COLUMNS says, else as wide as any table needs."""
+    if file.isatty() or os.environ.get("COLUMNS", "").isdecimal():
+        return Console(file=file)
+    return Console(file=file, width=UNLIMITED)
 
 
 def show_line(label: str, text: str, console: Console) -> None:
@@ -50,38 +63,65 @@ def show_result(result: RunResult, noise: Sequence[str], console: Console) -> No
 
 
 def show_sweep(table: SweepTable, console: Console) -> None:
-    """One row per point; intervals in brackets, expected values behind them."""
-    view = Table(box=None, header_style="bold")
-    for path in table.varied:
-        view.add_column(escape(path), justify="right")
+    """One row per point; intervals in brackets, expected values behind them.
+
+    A terminal too narrow for it wraps the lines: no heading or number is cut.
+    """
+    headings = list(table.varied)
     for name in table.metric_names:
-        view.add_column(escape(name), justify="right")
-        view.add_column("95 % interval")
-        view.add_column("expected", justify="right")
-    view.add_column("error", overflow="fold")
-    for row in table.rows:
-        cells = [escape(str(row.values[path])) for path in table.varied]
-        for name in table.metric_names:
-            metric = row.metrics.get(name)
-            cells += [_number(metric.mean), _interval(metric), _expected(metric)] if metric else [""] * 3
+        headings += [name, "95 % interval", "expected"]
+    rows = [_point(row, table) for row in table.rows]
+    view = Table(box=None, header_style="bold")
+    for column, heading in enumerate(headings):
+        widest = max(len(heading), *(Text.from_markup(cells[column]).cell_len for cells in rows), 0)
+        side: Literal["left", "right"] = "left" if heading.endswith("interval") else "right"
+        view.add_column(escape(heading), justify=side, no_wrap=True, min_width=widest)
+    view.add_column(
+        "error", overflow="fold", min_width=ERROR_COLUMNS if any(map(_failed, table.rows)) else None
+    )
+    for cells, row in zip(rows, table.rows, strict=True):
         view.add_row(*cells, escape(row.error))
-    console.print(view)
+    _print_whole(view, console)
+
+
+def _print_whole(view: Table, console: Console) -> None:
+    """Print a table with every column at least as wide as its least width, wrapped by a narrower terminal."""
+    least = Measurement.get(console, console.options.update(width=UNLIMITED), view).minimum
+    if least > console.width:
+        view.width = least
+    console.print(view, crop=False)
+
+
+def _point(row: Row, table: SweepTable) -> list[str]:
+    cells = [escape(str(row.values[path])) for path in table.varied]
+    for name in table.metric_names:
+        metric = row.metrics.get(name)
+        if metric is None:
+            cells += ["", "", ""]
+        else:
+            cells += [_mean(name, metric), _interval(name, metric), _expected(name, metric)]
+    return cells
+
+
+def _failed(row: Row) -> bool:
+    return bool(row.error)
 
 
 def show_trace(lines: Sequence[bytes], console: Console) -> None:
     """The trace of one shot as a timeline: what happened when, where, for which process."""
     records = [record for record in map(json.loads, lines) if isinstance(record, list)]
     view = Table(box=None, header_style="bold")
-    view.add_column("time (ns)", justify="right", no_wrap=True)
+    latest = max((len(f"{record[0]:,}") for record in records), default=0)
+    view.add_column("time (ns)", justify="right", no_wrap=True, min_width=max(latest, len("time (ns)")))
     for place, heading in ((1, "node"), (2, "unit"), (3, "event")):
         widest = max((len(record[place]) for record in records), default=0)
         view.add_column(heading, no_wrap=True, min_width=widest)
     view.add_column("process", justify="right")
-    view.add_column("data", overflow="fold")
+    view.add_column("data", overflow="fold", min_width=DATA_COLUMNS)
     for t_ns, node, unit, event, pid, data in records:
         words = escape(" ".join(str(item) for item in data))
         view.add_row(f"{t_ns:,}", node, unit, event, str(pid) if pid >= 0 else "", words)
-    console.print(view)
+    _print_whole(view, console)
 
 
 class Bar:
@@ -125,7 +165,9 @@ def _metrics(metrics: dict[str, Metric]) -> Table:
     view.add_column("expected", justify="right")
     view.add_column("shots", justify="right")
     for name, metric in metrics.items():
-        view.add_row(escape(name), _number(metric.mean), _interval(metric), _expected(metric), str(metric.n))
+        view.add_row(
+            escape(name), _mean(name, metric), _interval(name, metric), _expected(name, metric), str(metric.n)
+        )
     return view
 
 
@@ -136,23 +178,34 @@ def _time(result: RunResult) -> str:
     return f"{duration(mean_ns)} simulated per shot{split}"
 
 
-def _interval(metric: Metric) -> str:
+def _mean(name: str, metric: Metric) -> str:
+    return _number(name, metric.mean)
+
+
+def _interval(name: str, metric: Metric) -> str:
     low, high = metric.ci95
-    return "" if math.isnan(low) else escape(f"[{_number(low)}, {_number(high)}]")
+    return "–" if math.isnan(low) else escape(f"[{_number(name, low)}, {_number(name, high)}]")
 
 
-def _expected(metric: Metric) -> str:
+def _expected(name: str, metric: Metric) -> str:
     if metric.expected is None:
         return ""
     low, high = metric.ci95
-    inside = low - ROUNDING <= metric.expected <= high + ROUNDING
-    colour = "green" if inside else "yellow"
-    return f"[{colour}]{_number(metric.expected)}[/]"
+    if math.isnan(low):  # without an interval only agreement tells anything
+        low = high = metric.mean
+    slack = ROUNDING * max(1.0, abs(metric.expected))
+    text = _number(name, metric.expected)
+    if low - slack <= metric.expected <= high + slack:
+        return f"[green]{text}[/]"
+    return text if metric.interval == "none" else f"[yellow]{text}[/]"
 
 
-def _number(value: float) -> str:
+def _number(name: str, value: float) -> str:
+    """A value of the metric of this name: times are given to a tenth of a nanosecond."""
     if math.isnan(value):
-        return "-"
+        return "–"
+    if name.endswith("_ns"):
+        return f"{value:,.1f}"
     return f"{value:.4f}" if abs(value) < 1000 else f"{value:.6g}"
 
 

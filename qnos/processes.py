@@ -1,14 +1,17 @@
 """A run with every CNPU and QNPU an operating-system process, and one more for the world and the time
 authority.
 
-`ProcessNetwork(network, seed)` starts them and stops exactly them; `run(...)` gives the shots of an
+`ProcessNetwork(network)` starts them and stops exactly them; `run(...)` gives the shots of an
 application in order, the same as in one process.
 """
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,15 +20,19 @@ import msgspec
 from cnpu.launch import Ended
 from qnos.runtime_dir import RuntimeDir
 from qruntime.client import Client
-from qruntime.control import EndedRow, Load, Run, ShotDone
-from qruntime.errors import NodeDown, error_of
+from qruntime.control import EndedRow, Load, Run, RunDone, ShotDone
+from qruntime.errors import NodeDown, QnosError, error_of
 from qruntime.trace import Record
+from qruntime.watch import ORPHANED, Lifeline
 
 if TYPE_CHECKING:
     from qnos.config import NetworkConfig
+    from qnos.hosts import StandingNetwork
     from qnos.simulate import OnShot, Plan
 
-_STOP_S = 2.0  # grace for a process to leave before it is killed
+_STOP_S = 2.0  # grace for all processes to leave before they are killed
+_SHORT_STOP_S = 0.5  # when one of them is gone anyway
+_LAST_BREATH_S = 0.5  # between the end of a process's connections and its status
 _LOG_TAIL = 2000  # characters of a dead process's last words
 
 
@@ -37,31 +44,50 @@ class ProcessNetwork:
 
     def __init__(self, network: NetworkConfig) -> None:
         self.network = network
-        self.runtime = RuntimeDir.create(network)
+        self.runtime: RuntimeDir
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.grants = 0  # of the authority, so far
         self.overlapping = 0  # of those, given while another actor was busy
-        self._client = Client(self.runtime.address("client"), self.runtime.address("world"))
+        self._client: Client
+        self._lifeline: Lifeline
 
     def __enter__(self) -> ProcessNetwork:
-        self._start("world")
-        for node in self.network.node_names:
-            self._start("qnpu", node)
-            self._start("cnpu", node)
+        with ExitStack() as undo:  # whatever comes between, Ctrl-C included, nothing stays behind
+            self.runtime = RuntimeDir.create(self.network)
+            undo.callback(self.runtime.remove)
+            self._lifeline = Lifeline()
+            undo.callback(self._lifeline.close)
+            self._client = Client(self.runtime.address("client"), self.runtime.address("world"))
+            undo.callback(self._client.close)
+            undo.callback(self._end, 0.0)
+            self._start("world")
+            for node in self.network.node_names:
+                self._start("qnpu", node)
+                self._start("cnpu", node)
+            undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.leave()
+        try:
+            self._client.leave()
+            self._end(_SHORT_STOP_S if isinstance(error, NodeDown) else _STOP_S)
+        finally:
+            self._end(0.0)  # a second Ctrl-C does not wait
+            self._client.close()
+            self._lifeline.close()
+            self.runtime.remove()
+
+    def _end(self, grace_s: float) -> None:
+        """Wait until all processes have left; those that are still there after `grace_s` are killed."""
         for process in self.processes.values():
             try:
-                process.wait(_STOP_S)
+                process.wait(grace_s)
             except subprocess.TimeoutExpired:
+                grace_s = 0.0
                 process.kill()
                 process.wait()
-        self._client.close()
-        self.runtime.remove()
 
     def run(
         self, plan: Plan, first_shot: int, shots: int, in_flight: int, tracing: bool, on_shot: OnShot
@@ -70,24 +96,33 @@ class ProcessNetwork:
 
         Raises what ended the run early: `NodeDown` if a process is gone.
         """
-        source = plan.app.file or plan.app.name
-        load = Load(source, plan.app.sha256, plan.seed, 0, tuple(plan.roles), plan.inputs, plan.placement)
-        order = Run(self._client.address, load, first_shot, shots, in_flight, tracing)
-
-        def take(done: ShotDone) -> None:
-            records = [Record(*msgspec.structs.astuple(row)) for row in done.records]
-            on_shot(done.shot, [_ended(row) for row in done.ended], records)
-
-        over = self._client.run(order, take, self._look)
+        try:
+            over = run_plan(self._client, self._look, plan, first_shot, shots, in_flight, tracing, on_shot)
+        except NodeDown as error:
+            raise self._with_its_end(error) from None
         self.grants, self.overlapping = over.grants, over.overlapping
 
     def _look(self) -> None:
-        """Raise `NodeDown` if a process is gone."""
+        """Raise `NodeDown` if a process has ended."""
+        ended = [name for name, process in self.processes.items() if process.poll() is not None]
+        if ended:
+            raise NodeDown("without it the network cannot go on", process=ended[0])
+
+    def _with_its_end(self, error: NodeDown) -> NodeDown:
+        """The error with what is known of the process that is gone, first of those that did not merely
+        follow it."""
         for name, process in self.processes.items():
-            status = process.poll()
-            if status is not None:
-                words = self.runtime.log(name).read_text(errors="replace")[-_LOG_TAIL:].strip()
-                raise NodeDown(f"process {name} ended with status {status}: {words}", process=name)
+            if process.poll() not in (None, 0, ORPHANED):
+                error.data["process"] = name
+                break
+        name = str(error.data["process"])
+        process = self.processes[name]
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LAST_BREATH_S)
+        words = self.runtime.log(name).read_text(errors="replace")[-_LOG_TAIL:].strip()
+        how, lost = how_it_ended(process.returncode), error.data["lost"]
+        said = f"\nIt said: {words}" if words else ""
+        return NodeDown(f"process {name} {how}; lost: {lost}{said}", **error.data)
 
     def _start(self, kind: str, node: str = "") -> None:
         name = f"{node}/{kind}" if node else kind
@@ -101,7 +136,12 @@ class ProcessNetwork:
         ]
         with self.runtime.log(name).open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self._lifeline.options(),
             )
 
 
@@ -109,26 +149,73 @@ class ProcessRunner:
     """A plan on a network of processes: one that lives as long as the context, or one that is up
     already."""
 
-    def __init__(self, plan: Plan, in_flight: int, started: ProcessNetwork | None = None) -> None:
+    def __init__(
+        self, plan: Plan, in_flight: int, started: ProcessNetwork | StandingNetwork | None = None
+    ) -> None:
         self._plan = plan
         self._in_flight = in_flight
-        self._own = started is None
-        self._network = ProcessNetwork(plan.network) if started is None else started
+        self._own = ProcessNetwork(plan.network) if started is None else None
+        self._network = started or self._own
 
     def __enter__(self) -> ProcessRunner:
-        if self._own:
-            self._network.__enter__()
+        if self._own is not None:
+            self._own.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._own:
-            self._network.__exit__(kind, error, trace)
+        if self._own is not None:
+            self._own.__exit__(kind, error, trace)
 
     def run(self, first_shot: int, shots: int, tracing: bool, on_shot: OnShot) -> None:
         """Run shots in order, as `Simulation.run` does."""
+        assert self._network is not None
         self._network.run(self._plan, first_shot, shots, self._in_flight, tracing, on_shot)
+
+
+def run_plan(
+    client: Client,
+    look: Callable[[], None],
+    plan: Plan,
+    first_shot: int,
+    shots: int,
+    in_flight: int,
+    tracing: bool,
+    on_shot: OnShot,
+) -> RunDone:
+    """Order shots of a plan; `look` is called now and then, and raises to end the run.
+
+    Raises what ended the run early; `NodeDown` says which shots are lost.
+    """
+    source = plan.app.file or plan.app.name
+    load = Load(source, plan.app.sha256, plan.seed, 0, tuple(plan.roles), plan.inputs, plan.placement)
+    order = Run(client.address, load, first_shot, shots, in_flight, tracing)
+    done = 0
+
+    def take(shot: ShotDone) -> None:
+        nonlocal done
+        records = [Record(*msgspec.structs.astuple(row)) for row in shot.records]
+        try:
+            on_shot(shot.shot, [_ended(row) for row in shot.ended], records)
+        except OSError as error:
+            raise QnosError(f"shot {shot.shot} cannot be written: {error.strerror or error}") from error
+        done += 1
+
+    try:
+        return client.run(order, take, look)
+    except NodeDown as error:
+        lost = f"shots from {first_shot + done} on"
+        raise NodeDown(f"{error.message}; lost: {lost}", **error.data, lost=lost) from None
+
+
+def how_it_ended(status: int | None) -> str:
+    """How a process ended, in words."""
+    if status is None:
+        return "gives no sign of life"
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
 
 
 def _ended(row: EndedRow) -> Ended:

@@ -1,39 +1,42 @@
-"""What a run found: `RunResult`, and `Recorder`, which gathers it shot by shot.
+"""What a run found: `RunResult`, which `recording.Recorder` gathers shot by shot.
 
 Results are columns: `result.results["bob"]["m"][k]` is what the program in role bob returned under the key
-m in the k-th shot. `to_json_dict()`, `to_pandas()`, `to_parquet(path)` and `save(directory)` hand them on.
+m in the k-th shot (see `columns.Column`). `to_json_dict()`, `to_pandas()`, `to_parquet(path)` and
+`save(directory)` hand them on.
 """
 
 from __future__ import annotations
 
 import math
-import traceback
-from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from qnos.statistics import Metric, Tally
-from qruntime.errors import ConfigError, ProgramError
+from qnos.columns import Column
+from qnos.statistics import Metric
+from qruntime.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas
 
 INLINE_SHOTS: Final = 10_000  # up to here the JSON holds every shot, beyond it counts and a path
-ERRORS_KEPT: Final = 100  # with their text; further ones are only counted
 VALUES_COUNTED: Final = 32  # a column with more distinct values is summarised instead
 
-Columns = dict[str, dict[str, list[Any]]]
-PerShot = Callable[[dict[str, dict[str, Any]]], Mapping[str, float | bool | None] | None]
+WHOLE_RUN: Final = -1  # in place of a shot's number
+METRICS_IN_REPR: Final = 3
+
+Columns = dict[str, dict[str, Column]]
 
 
 class ShotError(msgspec.Struct, frozen=True):
     """How the program of one role failed in one shot.
 
-    `code` is that of the error class, `traceback` holds the application's own frames.
+    `code` is that of the error class, `traceback` holds the application's own frames, `ended_ns` is when in
+    the shot it ended. An error in the application's `metrics()` has that in place of a role; one in its
+    `expected()` or `RANGES` too, and -1 in place of a shot, as it concerns the whole run.
     """
 
     shot: int
@@ -41,6 +44,7 @@ class ShotError(msgspec.Struct, frozen=True):
     code: str
     message: str
     traceback: str = ""
+    ended_ns: int = 0
 
 
 class RunResult(msgspec.Struct, kw_only=True):
@@ -49,8 +53,8 @@ class RunResult(msgspec.Struct, kw_only=True):
     `results` is role -> key -> one value per shot, None where a program failed or left the key out.
     `shot_sim_time_ns` has the simulated duration of each shot, `time_split` the mean simulated time of a
     shot by cause. `calibration` is every parameter of the network in force, in the shape of a network file.
-    `errors` are the first failures, `errors_total` counts all. `trace_sha256` is None if nothing was
-    traced.
+    `errors` are the first failures, `errors_total` counts all, `shots_failed` the shots that had some.
+    `trace_sha256` is None if nothing was traced.
     """
 
     app: str
@@ -69,8 +73,21 @@ class RunResult(msgspec.Struct, kw_only=True):
     calibration: dict[str, Any] = {}
     errors: list[ShotError] = []
     errors_total: int = 0
+    shots_failed: int = 0
     interrupted: bool = False
     path: str | None = None
+
+    def __repr__(self) -> str:
+        """Two lines: what was run, and the first metrics."""
+        cut = ", interrupted" if self.interrupted else ""
+        head = (
+            f"<RunResult of {self.app} on {self.network}: {self.shots:,} shots from {self.first_shot}, "
+            f"{self.shots_failed:,} failed, seed {self.seed}{cut}"
+        )
+        shown = [_in_short(name, metric) for name, metric in self.metrics.items()]
+        more = len(shown) - METRICS_IN_REPR
+        rest = [f"{more} more"] if more > 0 else []
+        return f"{head}\n {', '.join(shown[:METRICS_IN_REPR] + rest) or 'no metrics'}>"
 
     @property
     def sim_time_ns(self) -> int:
@@ -120,6 +137,7 @@ class RunResult(msgspec.Struct, kw_only=True):
             "interrupted": self.interrupted,
             "errors": [msgspec.to_builtins(error) for error in self.errors],
             "errors_total": self.errors_total,
+            "shots_failed": self.shots_failed,
             "path": self.path,
         }
         plain: dict[str, Any] = {key: _plain(value) for key, value in data.items()}
@@ -196,126 +214,15 @@ class RunResult(msgspec.Struct, kw_only=True):
         return target
 
 
-class Recorder:
-    """Gathers the shots of a run.
-
-    `per_shot` is the application's `metrics(results)`, which gives numbers, booleans or None per name.
-    Without it every number or boolean that a program returns is a metric, ``role.key``.
-    """
-
-    def __init__(self, roles: Sequence[str], per_shot: PerShot | None = None, first_shot: int = 0) -> None:
-        self.shots = 0
-        self._columns: Columns = {role: {} for role in roles}
-        self._sim_time_ns = array("q")
-        self.errors: list[ShotError] = []
-        self.errors_total = 0
-        self._first_shot = first_shot
-        self._per_shot = per_shot
-        self._tallies: dict[str, Tally] = {}
-
-    @property
-    def results(self) -> Columns:
-        """The columns of the finished shots; one that Ctrl-C cut off while it was taken is left out."""
-        for columns in self._columns.values():
-            for column in columns.values():
-                del column[self.shots :]
-        return self._columns
-
-    @property
-    def shot_sim_time_ns(self) -> Sequence[int]:
-        """Simulated duration of each finished shot."""
-        del self._sim_time_ns[self.shots :]
-        return self._sim_time_ns
-
-    def add(
-        self, results: Mapping[str, dict[str, Any] | None], sim_time_ns: int, errors: Sequence[ShotError] = ()
-    ) -> None:
-        """Take one finished shot: what each role returned (None: it failed), how long it took, who failed.
-
-        Metrics are taken of shots in which every role returned. Raises `ProgramError` if the application's
-        `metrics` fails or gives anything but numbers.
-        """
-        shot = self._first_shot + self.shots
-        whole = not errors
-        for role, columns in self._columns.items():
-            values = results.get(role)
-            if values is None:
-                whole, values = False, {}
-            for key, value in values.items():
-                column = columns.get(key)
-                if column is None:
-                    columns[key] = column = [None] * self.shots
-                column.append(value)
-            if len(values) < len(columns):
-                for key, column in columns.items():
-                    if key not in values:
-                        column.append(None)
-        self._sim_time_ns.append(sim_time_ns)
-        for error in errors:
-            self.errors_total += 1
-            if len(self.errors) < ERRORS_KEPT:
-                self.errors.append(error)
-        if whole:
-            self._measure({role: values or {} for role, values in results.items()}, shot)
-        self.shots += 1
-
-    def metrics(self, expected: Mapping[str, float] | None = None) -> dict[str, Metric]:
-        """Every metric so far, with the value a theory expects.
-
-        Raises `ProgramError` if `expected` names a metric that the application does not have.
-        """
-        expected = expected or {}
-        unknown = [name for name in expected if name not in self._tallies]
-        if unknown and self._tallies:
-            raise ProgramError(
-                f"expected() names {', '.join(unknown)}; metrics are {', '.join(self._tallies)}"
-            )
-        return {name: tally.metric(expected.get(name)) for name, tally in self._tallies.items()}
-
-    def _measure(self, results: dict[str, dict[str, Any]], shot: int) -> None:
-        for name, value in self._values(results, shot).items():
-            tally = self._tallies.get(name)
-            if tally is None:
-                self._tallies[name] = tally = Tally()
-            if value is not None:
-                tally.add(value)
-
-    def _values(self, results: dict[str, dict[str, Any]], shot: int) -> Mapping[str, float | None]:
-        if self._per_shot is None:
-            return {
-                f"{role}.{key}": value
-                for role, values in results.items()
-                for key, value in values.items()
-                if isinstance(value, int | float) and math.isfinite(value)
-            }
-        try:
-            measured = self._per_shot(results) or {}
-            bad = [name for name, value in measured.items() if not _is_number(value)]
-        except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            raise ProgramError(
-                f"metrics() failed in shot {shot}: {type(error).__name__}: {error} "
-                f"({Path(frame.filename).name} line {frame.lineno})",
-                shot=shot,
-            ) from error
-        if bad:
-            raise ProgramError(
-                f"metrics() gave {bad[0]} = {measured[bad[0]]!r} in shot {shot}; allowed: a finite number, "
-                "a boolean or None",
-                shot=shot,
-            )
-        return measured
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and math.isfinite(value))
-
-
 def _metric(metric: Metric) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(metric)
-    if metric.expected is None:
-        del data["expected"]
-    return data
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def _in_short(name: str, metric: Metric) -> str:
+    low, high = metric.ci95
+    interval = "" if math.isnan(low) else f" [{low:.4g}, {high:.4g}]"
+    return f"{name} {metric.mean:.4g}{interval}"
 
 
 def _plain(value: Any) -> Any:
@@ -324,7 +231,7 @@ def _plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | Column):
         return [_plain(item) for item in value]
     if isinstance(value, bytes):
         return value.hex()

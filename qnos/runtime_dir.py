@@ -8,8 +8,10 @@ network that stays up has one by name, which says whether the processes that mad
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -18,6 +20,8 @@ import yaml
 from qnos.config import NetworkConfig
 from qnos.loading import load_network
 from qruntime.errors import ConfigError
+
+_BY_HAND = ".by-hand"  # beside the networks that are up, and never the name of one
 
 
 class RuntimeDir:
@@ -47,20 +51,57 @@ class RuntimeDir:
             )
         if runtime.path.exists():
             runtime.remove()
-        runtime.path.mkdir(mode=0o700, parents=True)
+        _make_private(runtime.path.parent)
+        _make_private(runtime.path)
         runtime._write(network)
         return runtime
 
     @staticmethod
     def named(name: str) -> RuntimeDir:
-        """Where a network called `name` would be."""
-        return RuntimeDir(_base() / name)
+        """Where a network called `name` would be.
+
+        Raises `ConfigError` for a name that is no name of a directory.
+        """
+        return RuntimeDir(_base() / _checked(name))
+
+    @staticmethod
+    def by_hand(name: str) -> RuntimeDir:
+        """The directory that processes started by hand share if their network is called `name`; made if it
+        is not there.
+
+        Raises `ConfigError` if somebody else may enter it.
+        """
+        runtime = RuntimeDir(_base() / _BY_HAND / _checked(name))
+        for path in (_base(), runtime.path.parent, runtime.path):
+            _make_private(path)
+        return runtime
+
+    def hold(self, name: str) -> None:
+        """Be the process `name` of this directory until this process ends.
+
+        Raises `ConfigError` if another one is.
+        """
+        descriptor = os.open(
+            self.path / f"{name.replace('/', '.')}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the process, however it ends
+        except OSError:
+            other = os.read(descriptor, 20).decode(errors="replace").strip() or "?"
+            os.close(descriptor)
+            raise ConfigError(
+                f"{name} of network {self.name} runs already here, as process {other}", process=name
+            ) from None
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
 
     @staticmethod
     def all() -> list[RuntimeDir]:
         """Every network that is up, or was and left something behind."""
         base = _base()
-        return [RuntimeDir(path) for path in sorted(base.iterdir())] if base.is_dir() else []
+        if not base.is_dir():
+            return []
+        return [RuntimeDir(path) for path in sorted(base.iterdir()) if path.name != _BY_HAND]
 
     @property
     def name(self) -> str:
@@ -127,6 +168,23 @@ class RuntimeDir:
         except OSError:
             return _exists(pid)
         return str(self.path).encode() in command
+
+
+def _checked(name: str) -> str:
+    """The name of a network, fit for a directory."""
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise ConfigError(f"network name {name!r}: allowed is text without / that does not begin with .")
+    return name
+
+
+def _make_private(path: Path) -> None:
+    """Make a directory that only the user may enter, or make sure that it is one."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state = path.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid():
+        raise ConfigError(f"{path} is no directory of yours, so sockets in it would not be private")
+    if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigError(f"{path}: others may enter it; chmod 700 {path} makes its sockets private")
 
 
 def _exists(pid: int) -> bool:

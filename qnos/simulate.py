@@ -16,7 +16,8 @@ from cnpu.launch import Ended, Launch
 from qnos.assembly import assemble
 from qnos.facts import Facts
 from qnos.placing import place
-from qnos.results import Recorder, RunResult, ShotError
+from qnos.recording import Recorder
+from qnos.results import RunResult, ShotError
 from qnos.timesplit import TimeSplit
 from qruntime.actors import Emit
 from qruntime.kernel import Kernel
@@ -25,6 +26,7 @@ from qruntime.trace import Record, Trace
 if TYPE_CHECKING:
     from cnpu.app import App
     from qnos.config import NetworkConfig
+    from qnos.hosts import StandingNetwork
     from qnos.processes import ProcessNetwork, ProcessRunner
 
 SPLIT_SHOTS = 50  # traced for the split of simulated time when the run itself is not traced
@@ -135,7 +137,8 @@ def outcome(
             values[role] = end.value
         else:
             values[role] = None
-            errors.append(ShotError(shot, role, end.error.code, end.error.message, end.traceback))
+            fault = end.error
+            errors.append(ShotError(shot, role, fault.code, fault.message, end.traceback, end.ended_ns))
     return values, errors
 
 
@@ -152,7 +155,7 @@ def simulate(
     trace: bool = False,
     time_split: bool = True,
     progress: Callable[[int], None] | None = None,
-    processes: bool | ProcessNetwork = False,
+    processes: bool | ProcessNetwork | StandingNetwork = False,
     in_flight: int = IN_FLIGHT,
 ) -> RunResult:
     """Run `shots` shots from `first_shot` on.
@@ -173,7 +176,10 @@ def simulate(
         simulation = Simulation(app, network, seed=seed, inputs=inputs, placement=placement)
         plan = simulation.plan
         opened = nullcontext(simulation)
-    recorder = Recorder(plan.roles, app.metrics, first_shot)
+    recorder = Recorder(plan.roles, app.metrics, first_shot, app.ranges)
+    if app.expected is not None:
+        theory, facts = app.expected, Facts(network, plan.placement)
+        recorder.expect(lambda: theory(facts, plan.inputs))
     tracer = Trace(trace_file) if trace or trace_file is not None else None
     split = TimeSplit(network, plan.placement) if time_split else None
 
@@ -201,7 +207,6 @@ def simulate(
     except KeyboardInterrupt:
         interrupted = True
     wall_s = time.perf_counter() - began
-    expected = app.expected(Facts(network, plan.placement), plan.inputs) if app.expected else None
     return RunResult(
         app=app.name,
         network=network.name,
@@ -211,7 +216,7 @@ def simulate(
         inputs=plan.inputs,
         placement=plan.placement,
         results=recorder.results,
-        metrics=recorder.metrics(expected),
+        metrics=recorder.metrics(),
         shot_sim_time_ns=recorder.shot_sim_time_ns,
         wall_s=wall_s,
         trace_sha256=None if tracer is None else tracer.sha256(),
@@ -219,5 +224,6 @@ def simulate(
         calibration=network.to_dict(),
         errors=recorder.errors,
         errors_total=recorder.errors_total,
+        shots_failed=recorder.shots_failed,
         interrupted=interrupted,
     )

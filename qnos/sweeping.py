@@ -143,6 +143,8 @@ def sweep(
         raise ConfigError("a sweep varies something: at least one path with its values is needed")
     if jobs < 1:
         raise ConfigError(f"jobs is {jobs}; allowed: at least 1")
+    if not isinstance(vary, Mapping):
+        raise ConfigError(f"vary is {vary!r}; allowed: a mapping of path to values")
     loaded = load_network(network)
     data = loaded.to_dict()
     for path, values in vary.items():
@@ -262,10 +264,18 @@ def run_point(point: Point) -> Row:
 
 
 def _check_path(data: dict[str, Any], path: str, values: Sequence[Any]) -> None:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise ConfigError(f"{path} is {values!r}; allowed: a list of values to go through")
     if not values:
         raise ConfigError(f"{path} has no values to go through")
     if not path.startswith(INPUTS):
-        set_path(data, path, values[0])
+        try:
+            set_path(data, path, values[0])
+        except ConfigError as error:
+            first, _, name = path.partition(".")
+            if first in data or not name or "." in name:
+                raise
+            raise ConfigError(f"{error}; an input of a program is varied as {INPUTS}{path}") from None
         return
     if len([step for step in path.split(".") if step]) != 3:
         raise ConfigError(f"{path!r}: an input is varied as inputs.<role>.<name>")

@@ -27,12 +27,12 @@ def qnos_run() -> Callable[..., RunResult]:
     """`qnos.run`, which here fails the test if a program fails, with that program's own traceback."""
 
     def run(*arguments: Any, **options: Any) -> RunResult:
-        from qnos.api import failures
+        from qnos.api import failures, first_cause
         from qnos.api import run as run_now
 
         result = run_now(*arguments, **options)
         if result.errors:
-            pytest.fail(f"{failures(result)}\n{result.errors[0].traceback}", pytrace=False)
+            pytest.fail(f"{failures(result)}\n{first_cause(result).traceback}", pytrace=False)
         return result
 
     return run
@@ -42,7 +42,8 @@ def assert_within(metric: Metric, expected: float | None = None, sigmas: float =
     """Fail unless the mean is within `sigmas` standard errors of `expected` (default: what theory says).
 
     For a metric of yes and no the error is that of the *expected* probability p, sqrt(p(1-p)/n): where p is
-    0 or 1 every shot must agree. For others it is the standard error that was measured.
+    0 or 1 every shot must agree. For others it is the standard error that was measured; where all values
+    were the same, but the metric has a declared range, the largest that its expected mean allows.
     """
     __tracebackhide__ = True
     target = metric.expected if expected is None else expected
@@ -56,6 +57,9 @@ def assert_within(metric: Metric, expected: float | None = None, sigmas: float =
             raise ValueError(f"expected is {target}; a metric of yes and no has a mean from 0 to 1")
         target = min(max(target, 0.0), 1.0)
         sigma = math.sqrt(target * (1 - target) / metric.n)
+    elif metric.limits is not None and not sigma > 0:
+        low, high = metric.limits
+        sigma = math.sqrt(max(high - target, 0.0) * max(target - low, 0.0) / metric.n)
     distance = abs(metric.mean - target)
     rounding = 1e-12 * max(1.0, abs(target))
     if not distance <= sigmas * sigma + rounding:

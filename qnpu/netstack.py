@@ -178,6 +178,7 @@ class NetworkStack:
             reason = (
                 f"{request.delivered} of {request.number} pairs with {peer} were made within {waited_ms:g} ms"
             )
+        reason += "; what limits it is max_time_ns or os.qnpu.request_timeout_ns"
         self.fail(request, LinkLayerError.TIMEOUT, reason, now_ns)
 
     # --- requests that end early ----------------------------------------------------------------------

@@ -175,7 +175,7 @@ class Processor:
                 elif op.JMP <= kind <= op.BGE:
                     subroutine.executed += pc - stretch + 1
                     if subroutine.executed > self._budget:
-                        raise trap(f"more than {self._budget} instructions executed; the loop seems endless")
+                        raise trap(f"more than {self._budget} instructions (os.qnpu.instruction_budget)")
                     pc = stretch = branch(ins, kind, pc, registers)
                     subroutine.paid = -1
                     continue

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Any
 
 from qruntime.actors import (
     Actor,
@@ -43,7 +42,7 @@ from qruntime.control import (
     SetTimerRow,
 )
 from qruntime.errors import QnosError
-from qruntime.kernel import Kernel, _Slot
+from qruntime.kernel import Kernel, _is_stale, _Slot
 
 
 class Token(Message, frozen=True, gc=False):
@@ -105,6 +104,10 @@ class Authority(Kernel):
         self.latest_ns = 0  # no event later than this was granted yet
         self.overlapping = 0  # grants given while another was out
 
+    def is_granted(self, actor: str) -> bool:
+        """Whether the actor has been granted an event that it has not reported yet."""
+        return actor in self._granted
+
     @property
     def is_quiet(self) -> bool:
         """Whether nobody is busy and nothing is left to happen."""
@@ -118,6 +121,10 @@ class Authority(Kernel):
         self._entered.clear()
         self.latest_ns = 0
         self.reset(shot)
+
+    def is_over(self, until_ns: int) -> bool:
+        """Whether nobody is busy and nothing is left to happen up to `until_ns`."""
+        return not self._granted and (not self._heap or self._heap[0][0] > until_ns)
 
     @property
     def next_ns(self) -> int | None:
@@ -134,7 +141,7 @@ class Authority(Kernel):
         heap = self._heap
         busy = [(now, self._reach[name]) for name, (_, now, _) in self._granted.items()]
         while heap:
-            if limit_ns is not None and heap[0][0] > limit_ns:
+            if limit_ns is not None and heap[0][0] > limit_ns and not _is_stale(heap[0]):
                 break
             entry = heappop(heap)
             now, delta, _, n, slot, event = entry
@@ -231,7 +238,11 @@ class Authority(Kernel):
         effects: list[Effect] = []
         for effect in slot.handle(event, now):
             if isinstance(effect, Send):
-                self._send_body(effect.dst, (self.universe, slot.name, n), effect.message)
+                receiver = self._by_name.get(effect.dst)
+                if receiver is None or receiver.actor.__class__ is Remote:
+                    self._send_body(effect.dst, (self.universe, slot.name, n), effect.message)
+                else:
+                    self.bodies[slot.name, n] = effect.message
                 effect = Send(effect.dst, Token(n), effect.delay_ns)
                 n += 1
             elif isinstance(effect, SetTimer):

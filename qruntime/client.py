@@ -14,11 +14,15 @@ from qruntime.control import (
     Run,
     RunDone,
     ShotDone,
+    ShotTrace,
+    TraceRow,
     decode_control,
     encode_control,
 )
 from qruntime.errors import NodeDown, error_of
+from qruntime.keys import LOCAL, Guard
 from qruntime.sockets import Sockets
+from qruntime.watch import Watch
 
 _LOOK_S = 0.2  # how often the caller looks whether all processes live
 
@@ -26,22 +30,38 @@ _LOOK_S = 0.2  # how often the caller looks whether all processes live
 class Client:
     """Listens at `address` and speaks to the world at `world_address`."""
 
-    def __init__(self, address: str, world_address: str) -> None:
-        self._sockets = Sockets()
+    def __init__(self, address: str, world_address: str, guard: Guard = LOCAL) -> None:
+        self._sockets = Sockets(guard)
         self._inbox = self._sockets.bind(zmq.PULL, address)
-        self._world = self._sockets.connect(zmq.PUSH, world_address)
+        self._world = self._sockets.connect(zmq.PUSH, world_address, watched=True)
+        self._world_address = world_address
+        self._runs = 0  # ordered and not answered to the end
+        self._watch = Watch(self._sockets, world_address)
 
     @property
     def address(self) -> str:
         """Where answers come."""
         return self._inbox.address
 
-    def ask(self, question: Message, timeout_s: float | None) -> ControlMessage:
+    def meet(self, timeout_s: float) -> None:
+        """Wait until the network's world is there and lets us in.
+
+        Raises `NodeDown` that says why not, after `timeout_s` if it is not there.
+        """
+        assert self._world.meeting is not None
+        why = self._world.meeting.wait(timeout_s)
+        if why:
+            raise NodeDown(f"no network at {self._world_address}: {why}", process="world")
+
+    def ask(
+        self, question: Message, timeout_s: float | None, look: Callable[[], None] | None = None
+    ) -> ControlMessage:
         """The answer to a question whose `reply_to` is our address.
 
-        Raises `NodeDown` if none comes within `timeout_s` (None: wait as long as it takes).
+        Raises `NodeDown` if none comes within `timeout_s` (None: wait as long as it takes), and as soon as
+        the world is gone; `look` is called every now and then and may raise to end the waiting.
         """
-        return trio.run(self._ask, question, timeout_s)
+        return trio.run(self._ask, question, timeout_s, look)
 
     def run(self, order: Run, on_shot: Callable[[ShotDone], None], look: Callable[[], None]) -> RunDone:
         """Order a run, hand over its shots in order, return when it is over.
@@ -57,29 +77,48 @@ class Client:
 
     def close(self) -> None:
         """Close the sockets."""
+        self._watch.stop()
         self._sockets.close()
 
-    async def _ask(self, question: Message, timeout_s: float | None) -> ControlMessage:
+    async def _ask(
+        self, question: Message, timeout_s: float | None, look: Callable[[], None] | None
+    ) -> ControlMessage:
         self._world.send([encode_control(question)])
         with trio.move_on_after(float("inf") if timeout_s is None else timeout_s):
-            (frame,) = await self._inbox.receive()
-            return decode_control(frame)
+            return await self._next(look)
         raise NodeDown(f"the network did not answer within {timeout_s:g} s", process="world")
+
+    async def _next(self, look: Callable[[], None] | None) -> ControlMessage:
+        """What the world says next.
+
+        Raises `NodeDown` if it is gone.
+        """
+        while True:
+            with trio.move_on_after(_LOOK_S):
+                (frame,) = await self._inbox.receive()
+                return decode_control(frame)
+            if look is not None:
+                look()
+            if self._watch.is_gone():
+                raise NodeDown("process world is gone, or gives no sign of life", process="world")
 
     async def _run(
         self, order: Run, on_shot: Callable[[ShotDone], None], look: Callable[[], None]
     ) -> RunDone:
+        given_up, self._runs = self._runs, self._runs + 1  # answers to those come first
         self._world.send([encode_control(order)])
+        early: tuple[TraceRow, ...] = ()
         while True:
-            with trio.move_on_after(_LOOK_S) as patience:
-                (frame,) = await self._inbox.receive()
-            if patience.cancelled_caught:
-                look()
-                continue
-            message = decode_control(frame)
-            if isinstance(message, ShotDone):
-                on_shot(message)
+            message = await self._next(look)
+            if given_up:
+                given_up -= isinstance(message, RunDone)
+            elif isinstance(message, ShotTrace):
+                early += message.records
+            elif isinstance(message, ShotDone):
+                on_shot(ShotDone(message.shot, message.ended, early + message.records))
+                early = ()
             elif isinstance(message, RunDone):
+                self._runs = 0
                 if message.fault is not None:
                     raise error_of(message.fault)
                 return message

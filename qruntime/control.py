@@ -232,6 +232,13 @@ class RunDone(Message, frozen=True, tag=72):
     overlapping: int
 
 
+class ShotTrace(Message, frozen=True, tag=73):
+    """The beginning of a trace that is too long for its `ShotDone`, which follows with the rest."""
+
+    shot: int
+    records: tuple[TraceRow, ...]
+
+
 class SubmitApp(Message, frozen=True, tag=80):
     """A client asks a live network to run an application once; the answer is `SessionState`."""
 
@@ -298,7 +305,7 @@ class NetworkState(Message, frozen=True, tag=86):
 
 ControlMessage = (
     Hello | Welcome | Grant | Report | Ask | Answer | Forget | Load | Loaded | Leave
-    | Run | ShotDone | RunDone
+    | Run | ShotDone | RunDone | ShotTrace
     | SubmitApp | AskSession | CancelSession | AskNetwork | SessionState | SessionList | NetworkState
 )  # fmt: skip
 
@@ -389,7 +396,9 @@ def _check_values(message: ControlMessage) -> None:
         for row in message.ended:
             normalise(row.value, f"the result of {row.role}")
     elif isinstance(message, Load):
-        normalise(message.inputs, "the inputs")
+        for role, given in message.inputs.items():
+            for name, value in given.items():
+                normalise(value, f"input {role}.{name}")
     elif isinstance(message, Run | SubmitApp):
         _check_values(message.load)
     elif isinstance(message, SessionList):

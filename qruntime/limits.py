@@ -9,6 +9,7 @@ from typing import Final
 
 MESSAGE_BYTES: Final = 1 << 20  # one message on the wire
 CONTROL_BYTES: Final = 16 * MESSAGE_BYTES  # one message to or from the authority; results of a shot are one
+RECORDS_PER_MESSAGE: Final = 20_000  # of a trace; the text in one is cut to some hundred characters
 BODIES_WAITING: Final = 1 << 17  # message bodies in hand whose grants have not come
 VALUE_BYTES: Final = (
     MESSAGE_BYTES - 4096
@@ -30,6 +31,11 @@ PAIRS_PER_REQUEST: Final = 1 << 16
 LINK_QUEUE: Final = 256  # items of one link's distributed queue
 
 PROGRAM_TASKS: Final = 1024  # concurrent tasks of one program
+PROGRAM_RESUMES: Final = 100_000  # of one program in one nanosecond, then it is taken for endless
+ZERO_WAIT_RESUMES: Final = 50  # what a wait of 0 ns counts as: it is a round trip to the authority
+SENDS_PER_RESUME: Final = 10_000  # messages of one program before it waits; one report names them all
+ROUTES_KEPT: Final = 1024  # launches of one CNPU of which the next shot finds the routes worked out
+MAILBOXES: Final = 1 << 16  # of one CNPU, also for programs that have not begun
 SOCKET_BACKLOG: Final = 1 << 16  # unread messages of one classical socket
 
 EVENTS_PER_NANOSECOND: Final = 1_000_000  # events without time passing, then the run is taken for endless

@@ -2,17 +2,21 @@
 
 An input from outside (submit, cancel) is admitted at a simulated time after everything granted so far, and
 written to the journal with that time: feeding the journal to the same network again gives the same trace.
+
+The death of a process is such an input too (see `losses`). After it the network takes nothing new; it
+answers questions until it is started again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from qruntime.actors import Cancelled, Event, Start
+from qruntime.actors import Arrival, Cancelled, Event, Start
+from qruntime.authority import Token
 from qruntime.control import (
     AskNetwork,
     AskSession,
@@ -22,17 +26,22 @@ from qruntime.control import (
     Load,
     Loaded,
     NetworkState,
+    Run,
+    RunDone,
     SessionList,
     SessionState,
     SubmitApp,
 )
-from qruntime.errors import Fault, QnosError
+from qruntime.errors import ConfigError, Fault, QnosError
+from qruntime.losses import FIRST_WORD, Loss, down_error, programs_under_way
 from qruntime.trace import Trace
 
 if TYPE_CHECKING:
-    from qruntime.host import Host, Universe
+    from qruntime.host import Host
+    from qruntime.service import Universe
 
 JOURNAL_VERSION = 1
+_MOURNING_S: Final = 0.5  # for programs to end with `NodeDown`; then their sessions are over in any case
 
 
 class Entry(msgspec.Struct, omit_defaults=True):
@@ -41,6 +50,8 @@ class Entry(msgspec.Struct, omit_defaults=True):
     t_ns: int
     submit: Load | None = None
     cancel: int | None = None
+    lost: Loss | None = None
+    end: bool = False  # what was due up to this time happened, nothing later
 
 
 class Header(msgspec.Struct):
@@ -87,7 +98,10 @@ class LiveSessions:
         self._loading: _Session | None = None
         self._inputs: list[SubmitApp | CancelSession] = []  # wait for their turn
         self._curious: list[str] = []  # clients that asked how the network is
-        self._write(header)
+        self._down: Fault | None = None  # why nothing new is taken
+        self._unmourned: list[str] = []  # dead processes of which the others were not told yet
+        self._words = FIRST_WORD
+        self._put(header)
 
     # --- the host's calls -------------------------------------------------------------------------------
 
@@ -108,6 +122,12 @@ class LiveSessions:
             self._curious.append(message.reply_to)
             if self._universe is not None:
                 self._host.ask(self._universe)
+            elif self._down is not None:
+                self.answered()
+        elif isinstance(message, Run):
+            fault = Fault.of(ConfigError("this network keeps one timeline (qnos submit); it runs no shots"))
+            self._host.reply(message.reply_to, RunDone(fault, 0, 0))
+            self._host.drop_client(message.reply_to)
 
     def loaded(self, message: Loaded) -> None:
         """All have loaded: the universe begins, or a session is admitted."""
@@ -130,10 +150,9 @@ class LiveSessions:
         """Programs of some sessions ended."""
         for row in rows:
             session = self._sessions[row.session]
-            session.ended.append(row)
-            if len(session.ended) == len(session.load.roles):
-                failed = any(ended.fault is not None for ended in session.ended)
-                self._over(session, "failed" if failed else "done")
+            if session.state == "running":
+                session.ended.append(row)
+                self._look_for_end(session)
 
     def waiting_in_vain(self, universe: Universe) -> bool:
         """Whether any program is still under way."""
@@ -142,9 +161,12 @@ class LiveSessions:
     def stuck(self, universe: Universe) -> None:
         """Nobody can be told to give up; an input may still change that."""
         self._next_input()
+        self._host.leaving = self._host.leaving or self._host.until_ns is not None
 
     def answered(self) -> None:
-        """Everybody has said how it is: tell the curious."""
+        """Everybody who is not busy has said how it is: tell the curious, and the news of the dead."""
+        while self._unmourned:
+            self._mourn(self._unmourned.pop(0))
         state = self._network_state()
         for address in self._curious:
             self._host.reply(address, state)
@@ -153,15 +175,40 @@ class LiveSessions:
         self._next_input()
 
     def crashed(self, error: QnosError) -> None:
-        """A bug of ours ends every session."""
-        for session in self._sessions.values():
-            if session.state == "running":
-                session.fault = Fault.of(error)
-                self._over(session, "failed")
+        """A bug of ours ends every session: its actor will not report any more."""
+        self._go_down(Fault.of(error))
+        self._end_all()
+
+    def lost(self, actor: str) -> None:
+        """Ask the survivors which programs are under way, then tell them."""
+        self._go_down(Fault.of(down_error(actor)))
+        if self._universe is None:
+            self.answered()
+            return
+        self._unmourned.append(actor)
+        self._host.ask(self._universe)
+
+    def leave(self) -> None:
+        """End at a time that the journal names, so that a replay ends there as well."""
+        universe = self._universe
+        if universe is None or self._down is not None or self._host.until_ns is not None:
+            self._host.leaving = True
+            return
+        authority = universe.authority
+        until_ns = max(authority.latest_ns, authority.now_ns)
+        self._write(Entry(until_ns, end=True))
+        self._inputs.clear()
+        self._host.end_at(universe, until_ns)
 
     def close(self) -> None:
-        """Write what is left of the trace."""
-        self._trace.end()
+        """Write what is left of the trace.
+
+        Raises `QnosError` if it cannot be written.
+        """
+        try:
+            self._trace.end()
+        except OSError as error:
+            raise QnosError(f"the trace cannot be written: {error.strerror}") from error
 
     # --- inputs -----------------------------------------------------------------------------------------
 
@@ -177,7 +224,9 @@ class LiveSessions:
     def _next_input(self) -> None:
         """Take the next input, unless one is being loaded or a deadlock verdict is on its way."""
         universe = self._universe
-        while self._inputs and self._loading is None and universe is not None and universe.answers is None:
+        while self._inputs and self._loading is None:
+            if self._down is None and (universe is None or universe.answers is not None):
+                return
             message = self._inputs.pop(0)
             if isinstance(message, CancelSession):
                 self._cancel(message)
@@ -188,50 +237,118 @@ class LiveSessions:
             )
             self._sessions[session.number] = session
             session.waiting.append(message.reply_to)
+            if self._down is not None:
+                self._refuse(session)
+                continue
             self._loading = session
             self._to_load = list(self._host.cnpus)
             for actor in self._host.cnpus:
                 self._host.send(actor, session.load)
 
     def _admit(self, session: _Session) -> None:
+        if session.fault is None:
+            t_ns = self._next_ns()
+            self._write(Entry(t_ns, submit=session.load))
+        if session.fault is not None or self._down is not None:
+            self._refuse(session)
+            return
+        session.state = "running"
+        session.admitted_ns = t_ns
         address = session.waiting.pop(0)
-        if session.fault is not None:
-            session.state = "refused"
-        else:
-            session.state = "running"
-            nodes = dict.fromkeys(session.load.placement[role] for role in session.load.roles)
-            session.admitted_ns = self._inject([f"{node}/cnpu" for node in nodes], Start())
-            self._write(Entry(session.admitted_ns, submit=session.load))
         self._host.reply(address, session.described())
         self._host.drop_client(address)
-        if self._universe is not None:
-            self._host.advance(self._universe)
+        self._inject(session, Start(), t_ns)
+
+    def _refuse(self, session: _Session) -> None:
+        session.fault = session.fault or self._down
+        self._over(session, "refused")
 
     def _cancel(self, message: CancelSession) -> None:
         session = self._sessions.get(message.session)
         if session is not None and session.state == "running" and self._universe is not None:
-            nodes = dict.fromkeys(session.load.placement[role] for role in session.load.roles)
-            t_ns = self._inject([f"{node}/cnpu" for node in nodes], Cancelled(session.number))
-            self._write(Entry(t_ns, cancel=session.number))
             session.waiting.append(message.reply_to)
-            self._host.advance(self._universe)
+            t_ns = self._next_ns()
+            self._write(Entry(t_ns, cancel=session.number))
+            self._inject(session, Cancelled(session.number), t_ns)
         else:
             self._tell(AskSession(message.reply_to, message.session))
 
-    def _inject(self, actors: list[str], event: Event) -> int:
-        """Admit an input after all that was granted so far; returns when."""
+    def _next_ns(self) -> int:
+        """When an input that comes now is admitted: after all that was granted so far."""
         assert self._universe is not None
         authority = self._universe.authority
         t_ns = max(authority.latest_ns, authority.now_ns) + 1
         if authority.is_quiet:
-            self._trace.flush(t_ns)
-        for actor in actors:
-            authority.inject(actor, event, t_ns)
+            try:
+                self._trace.flush(t_ns)
+            except OSError as error:
+                self._cannot_write("trace", error)
         return t_ns
 
-    def _write(self, line: Header | Entry) -> None:
+    def _inject(self, session: _Session, event: Event, t_ns: int) -> None:
+        """Give an input to the CNPUs of a session."""
+        assert self._universe is not None
+        for node in dict.fromkeys(session.load.placement[role] for role in session.load.roles):
+            self._universe.authority.inject(f"{node}/cnpu", event, t_ns)
+        self._host.advance(self._universe)
+
+    def _write(self, line: Entry) -> None:
+        try:
+            self._put(line)
+        except OSError as error:
+            self._cannot_write("journal", error)
+
+    def _put(self, line: Header | Entry) -> None:
         self._journal.write(msgspec.json.encode(line) + b"\n")
         self._journal.flush()
+
+    # --- the end before the end -------------------------------------------------------------------------
+
+    def _cannot_write(self, what: str, error: OSError) -> None:
+        """What happens from now on could not be repeated, so nothing may."""
+        message = f"the {what} of the network cannot be written: {error.strerror or error}"
+        self._go_down(Fault("STORAGE", f"{message}; qnos up starts the network again"))
+        self._end_all()
+
+    def _go_down(self, fault: Fault) -> None:
+        """Take nothing new; whoever waits to be admitted is refused."""
+        self._down = self._down or fault
+        session, self._loading, self._to_load = self._loading, None, []
+        if session is not None:
+            self._refuse(session)
+        self._next_input()
+
+    def _mourn(self, actor: str) -> None:
+        """Tell the survivors, as an input with its time."""
+        assert self._universe is not None
+        universe = self._universe
+        loss = Loss(actor, universe.taken.get(actor, 0), programs_under_way(self._host.answers))
+        t_ns = self._next_ns()
+        self._write(Entry(t_ns, lost=loss))
+        for dst, src, message in loss.news():
+            self._words += 1
+            self._host.hold_body(dst, (universe.number, src, self._words), message)
+            universe.authority.inject(dst, Arrival(src, Token(self._words)), t_ns)
+        node, _, unit = actor.partition("/")
+        for session in self._sessions.values():
+            if session.state != "running":
+                continue
+            session.fault = session.fault or loss.fault()
+            there = [role for role in session.load.roles if session.load.placement[role] == node]
+            for role in there if unit == "cnpu" else ():
+                if all(row.role != role for row in session.ended):
+                    times = session.admitted_ns, t_ns
+                    session.ended.append(EndedRow(session.number, role, -1, {}, loss.fault(), "", *times))
+            self._look_for_end(session)
+        self._host.later(_MOURNING_S, self._end_all)
+        self._host.advance(universe)
+
+    def _end_all(self) -> None:
+        """Whatever still runs is over."""
+        for session in self._sessions.values():
+            if session.state == "running":
+                session.fault = session.fault or self._down
+                self._over(session, "failed")
 
     # --- answers ----------------------------------------------------------------------------------------
 
@@ -252,6 +369,11 @@ class LiveSessions:
                 self._host.reply(address, session.described())
         self._host.drop_client(address)
 
+    def _look_for_end(self, session: _Session) -> None:
+        if len(session.ended) == len(session.load.roles):
+            failed = any(row.fault is not None for row in session.ended)
+            self._over(session, "failed" if failed else "done")
+
     def _over(self, session: _Session, state: str) -> None:
         session.state = state
         for address in session.waiting:
@@ -266,7 +388,7 @@ class LiveSessions:
             0 if authority is None else authority.now_ns,
             authority is None or authority.is_quiet,
             self._host.grants,
-            self._host.refused,
+            self._host.refusals.count,
             sum(session.state == "running" for session in self._sessions.values()),
             {name.partition("/")[0]: answer.processes for name, answer in answers.items()},
             {name.partition("/")[0]: answer.qubits_free for name, answer in answers.items()},

@@ -6,7 +6,7 @@ the rest to the time authority. Everything comes in on one socket, as a control 
 and any number of bodies (two frames each: token, message); bodies between an actor and the world ride with
 the report or grant that names them.
 
-`serve_shell(...)` runs until the authority says `Leave`.
+`serve_shell(...)` runs until the authority says `Leave`, or is gone.
 """
 
 from __future__ import annotations
@@ -56,15 +56,17 @@ from qruntime.control import (
     SetTimerRow,
     WaitRow,
     Welcome,
-    decode_control,
     encode_control,
     pack_token,
-    unpack_token,
 )
 from qruntime.errors import Fault, QnosError, WireError
+from qruntime.intake import Refusals, at_actor, unpack
+from qruntime.keys import LOCAL, Guard
+from qruntime.limits import BODIES_WAITING
 from qruntime.messages import ProcessStatus
 from qruntime.sockets import Socket, Sockets
-from qruntime.wire import VERSION, decode, encode
+from qruntime.watch import Watch, bound_to, hold_lifeline
+from qruntime.wire import VERSION, encode
 
 
 class Hosted:
@@ -122,18 +124,24 @@ class Shell:
         self._bodies: dict[tuple[int, str, int], Message] = {}
         self._waiting: dict[tuple[int, str, int], Grant] = {}
         self.leaving = False
-        self.refused = 0  # what came in and was no message
+        self.refusals = Refusals(hosted.name)
 
-    def take(self, frames: list[bytes]) -> None:
-        """One thing that came in."""
+    def take(self, frames: list[bytes], sender: str = "") -> None:
+        """One thing that came in, from the holder of a key; empty without keys."""
         try:
-            tokens = [unpack_token(frame) for frame in frames[1::2]]
-            bodies = [decode(frame) for frame in frames[2::2]]
-            message = decode_control(frames[0]) if frames[0] else None
-        except WireError:
-            self.refused += 1
+            message, tokens, bodies = unpack(frames)
+        except WireError as error:
+            self.refusals.note(str(error))
             return
-        self._bodies.update(zip(tokens, bodies, strict=False))
+        refusal = at_actor(sender, message, tokens)
+        if isinstance(message, Grant):
+            refusal = refusal or self._groundless(message)
+        elif bodies and len(self._bodies) >= BODIES_WAITING:
+            refusal = refusal or "a message for which nobody was granted anything; there are too many"
+        if refusal:
+            self.refusals.note(refusal)
+            return
+        self._bodies.update(zip(tokens, bodies, strict=True))
         if message is None:
             for token in tokens:
                 grant = self._waiting.pop(token, None)
@@ -155,6 +163,16 @@ class Shell:
             self._addresses = message.addresses
         elif isinstance(message, Leave):
             self.leaving = True
+
+    def _groundless(self, grant: Grant) -> str:
+        """Why a grant cannot be followed, empty if it can."""
+        universe = self._universes.get(grant.universe)
+        if universe is None:
+            first = grant.kind == START and grant.n == 0
+            return "" if first else f"a grant in universe {grant.universe}, which never began here"
+        if grant.kind == EXPIRY and not 0 <= grant.timer < len(universe.timers):
+            return f"a grant of timer {grant.timer}, which was never set"
+        return ""
 
     def _activate(self, grant: Grant) -> None:
         event: Event
@@ -178,9 +196,11 @@ class Shell:
             effects = universe.actor.handle(event, grant.now_ns)
             rows = tuple([self._row(grant.universe, universe, effect, riders) for effect in effects])
             report = Report(grant.universe, self._hosted.name, rows, self._newly_ended(universe))
+            data = encode_control(report)
         except Exception:
             report = Report(grant.universe, self._hosted.name, (), (), traceback.format_exc())
-        self._authority.send([encode_control(report), *riders])
+            data = encode_control(report)
+        self._authority.send([data, *riders])
 
     def _enter(self, grant: Grant) -> _Universe:
         known = self._universes.get(grant.universe)
@@ -245,16 +265,18 @@ class Shell:
         self._authority.send([encode_control(Loaded(self._hosted.name, fault))])
 
 
-def serve_shell(hosted: Hosted, address: str, authority_address: str) -> None:
+def serve_shell(hosted: Hosted, address: str, authority_address: str, guard: Guard = LOCAL) -> None:
     """Be the process of one actor: listen at `address`, follow the authority at `authority_address`."""
-    trio.run(_serve, hosted, address, authority_address)
+    hold_lifeline()
+    trio.run(_serve, hosted, address, authority_address, guard)
 
 
-async def _serve(hosted: Hosted, address: str, authority_address: str) -> None:
-    with Sockets() as sockets:
+async def _serve(hosted: Hosted, address: str, authority_address: str, guard: Guard) -> None:
+    with Sockets(guard) as sockets:
         inbox = sockets.bind(zmq.PULL, address)
         authority = sockets.connect(zmq.PUSH, authority_address)
         authority.send([encode_control(Hello(hosted.name, inbox.address, VERSION, os.getpid()))])
         shell = Shell(hosted, sockets, authority)
-        while not shell.leaving:
-            shell.take(await inbox.receive())
+        with bound_to(Watch(sockets, authority_address), "the world"):
+            while not shell.leaving:
+                shell.take(await inbox.receive(), inbox.sender)

@@ -10,12 +10,30 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qruntime.authority import Authority
-from qruntime.control import ControlMessage, EndedRow, Load, Loaded, Run, RunDone, ShotDone, TraceRow
-from qruntime.errors import Fault, QnosError
+from qruntime.control import (
+    AskNetwork,
+    AskSession,
+    CancelSession,
+    ControlMessage,
+    EndedRow,
+    Load,
+    Loaded,
+    NetworkState,
+    Run,
+    RunDone,
+    SessionState,
+    ShotDone,
+    ShotTrace,
+    SubmitApp,
+    TraceRow,
+)
+from qruntime.errors import ConfigError, Fault, NodeDown, QnosError
+from qruntime.limits import RECORDS_PER_MESSAGE
 from qruntime.trace import Trace
 
 if TYPE_CHECKING:
-    from qruntime.host import Host, Universe
+    from qruntime.host import Host
+    from qruntime.service import Universe
 
 
 class _Shot:
@@ -51,6 +69,7 @@ class Shots:
         self._shots: dict[int, _Shot] = {}
         self._spare: list[Authority] = []
         self._load: Load | None = None  # what the actors have loaded
+        self._down: NodeDown | None = None
 
     def ready(self) -> None:
         """Nothing to do before a client comes."""
@@ -60,6 +79,21 @@ class Shots:
         if isinstance(message, Run):
             self._queue.append(message)
             self._go_on()
+        elif isinstance(message, AskNetwork):
+            state = NetworkState(
+                0, self._job is None, self._host.grants, self._host.refusals.count, 0, {}, {}
+            )
+            self._host.reply(message.reply_to, state)
+        elif isinstance(message, SubmitApp | AskSession | CancelSession):
+            fault = Fault.of(ConfigError("this network runs shots (qnos run); it keeps no timeline"))
+            number = -1 if isinstance(message, SubmitApp) else message.session
+            self._host.reply(message.reply_to, SessionState(number, "", "refused", -1, (), fault=fault))
+            self._host.drop_client(message.reply_to)
+
+    def lost(self, actor: str) -> None:
+        """Without one of its processes the network runs no shot any more."""
+        self._down = NodeDown(f"process {actor} is gone or does not move", process=actor)
+        self.crashed(self._down)
 
     def loaded(self, message: Loaded) -> None:
         """When all have loaded, shots begin."""
@@ -108,8 +142,13 @@ class Shots:
             self._host.close_universe(universe, forget=True)
         self._shots.clear()
         if self._job is not None:
+            self._job.to_load.clear()
             self._job.fault = Fault.of(error)
             self._go_on()
+
+    def leave(self) -> None:
+        """Shots that are under way are lost."""
+        self._host.leaving = True
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -125,7 +164,7 @@ class Shots:
         if job.to_load:
             return
         while job.next_done in job.finished:
-            self._host.reply(job.request.reply_to, job.finished.pop(job.next_done))
+            self._hand_over(job.request.reply_to, job.finished.pop(job.next_done))
             job.next_done += 1
         if job.fault is None and job.next_done < job.end_shot:
             while job.next_shot < job.end_shot and len(self._shots) < job.request.in_flight:
@@ -136,8 +175,19 @@ class Shots:
         self._job = None
         self._go_on()
 
+    def _hand_over(self, address: str, done: ShotDone) -> None:
+        """Send a finished shot; the trace goes ahead in parts if it is long."""
+        records = done.records
+        last = max(0, len(records) - 1) // RECORDS_PER_MESSAGE * RECORDS_PER_MESSAGE
+        for start in range(0, last, RECORDS_PER_MESSAGE):
+            self._host.reply(address, ShotTrace(done.shot, records[start : start + RECORDS_PER_MESSAGE]))
+        self._host.reply(address, ShotDone(done.shot, done.ended, records[last:]))
+
     def _begin_job(self, request: Run) -> None:
         self._job = job = _Job(request)
+        if self._down is not None:
+            job.fault = Fault.of(self._down)
+            return
         if request.load == self._load:
             return
         self._load = request.load

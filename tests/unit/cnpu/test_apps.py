@@ -146,11 +146,11 @@ def test_error_while_importing_is_located(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("x = 1", "no ROLES"),
-        ("ROLES = 3", "ROLES is a int"),
+        ("ROLES = 3", "ROLES is an int"),
         ("ROLES = {}", "roles are {}"),
         ("ROLES = {1: 2}", "role 1 is no name"),
         ("def alice(node):\n    pass\nROLES = {'alice': alice}", "no `async def` (mine.py line 1)"),
-        ("async def a(node): pass\nROLES = {'a': a}\nmetrics = 3", "metrics is a int"),
+        ("async def a(node): pass\nROLES = {'a': a}\nmetrics = 3", "metrics is an int"),
     ],
 )
 def test_module_that_is_no_application_is_refused(tmp_path: Path, text: str, says: str) -> None:

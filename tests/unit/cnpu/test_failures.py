@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import sys
 from typing import Any
 
 import pytest
@@ -360,17 +362,42 @@ def test_traceback_of_an_error_in_the_sdk_ends_at_the_call() -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        (3, "the program returned a int; a dict or None is needed"),
+        (3, "the program returned an int; a dict or None is needed"),
+        ([], "the program returned a list; a dict or None is needed"),
         ({"x": object()}, "the result['x'] has type builtins.object, which cannot travel"),
+        ({"x": 1 << 80}, "the result['x'] is an integer of 81 bits"),
+        ({"x": "\ud800"}, "the result['x'] is a string with the lone surrogate"),
         ({1.5: 0}, "key of type float"),
     ],
 )
-def test_result_that_cannot_travel_is_an_error(value: Any, says: str) -> None:
-    async def alice(node: Node) -> Any:
+def test_result_that_cannot_travel_is_an_error_that_names_the_program(value: Any, says: str) -> None:
+    async def alice(node: Node) -> Any:  # RETURNS
         return value
 
-    error = only(alice).error
-    assert isinstance(error, ProgramError) and says in error.message
+    ended = only(alice)
+    line = line_of("# RETURNS")
+    assert isinstance(ended.error, ProgramError) and says in ended.error.message
+    assert ended.error.message.endswith(f" (test_failures.py line {line})")
+    assert (ended.error.data["file"], ended.error.data["line"]) == ("test_failures.py", line)
+    lines = ended.traceback.splitlines()
+    assert [text for text in lines if "File" in text] == [f'  File "{__file__}", line {line}, in alice']
+    assert "StopIteration" not in ended.traceback and "another exception" not in ended.traceback
+    assert lines[-1].endswith(ended.error.message)
+
+
+def test_result_that_raises_when_it_is_read_is_an_error() -> None:
+    class Sly:
+        def __index__(self) -> int:
+            raise SystemExit(7)  # WHEN READ
+
+    async def alice(node: Node) -> Any:
+        return {"x": Sly()}
+
+    ended = only(alice)
+    assert ended.error is not None and ended.error.message.startswith(
+        f"SystemExit: 7 (test_failures.py line {line_of('# WHEN READ')})"
+    )
+    assert "StopIteration" not in ended.traceback
 
 
 def test_returned_future_without_a_value_is_an_error() -> None:
@@ -423,6 +450,112 @@ def test_interrupt_from_the_keyboard_passes_through() -> None:
     bench.cnpus["alice"].reset(1)
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (SystemExit(3), "SystemExit: 3"),
+        (SystemExit(), "SystemExit"),
+        (asyncio.CancelledError("stop"), "CancelledError: stop"),
+        (GeneratorExit("odd"), "GeneratorExit: odd"),
+    ],
+)
+@pytest.mark.parametrize("inside", ["program", "gather"])
+def test_exception_of_any_kind_ends_its_program_alone(error: BaseException, says: str, inside: str) -> None:
+    async def leaves(node: Node) -> None:
+        await node.sleep_ns(5)
+        raise error  # LEAVES
+
+    async def both(node: Node) -> None:
+        await node.gather(leaves(node), node.sleep_ns(100))
+
+    async def peer(node: Node) -> None:
+        await node.socket("alice").recv()
+
+    async def other(node: Node) -> dict[str, Any]:
+        await node.sleep_ns(1000)
+        return {"fine": True}
+
+    bench = Bench()
+    bench.launch(session=0, alice=leaves if inside == "program" else both, bob=peer)
+    bench.launch(session=1, alice=other)
+    ended = bench.run()
+    line = line_of("# LEAVES")
+    failed = ended[0, "alice"].error
+    assert isinstance(failed, ProgramError)
+    assert failed.message.startswith(f"{says} (test_failures.py line {line})")
+    assert f"line {line}, in leaves" in ended[0, "alice"].traceback
+    assert isinstance(ended[0, "bob"].error, PeerFailed) and says in ended[0, "bob"].error.message
+    assert ended[1, "alice"].value == {"fine": True}
+    assert sorted(bench.qnpus["alice"].times(Stop)) == [15, 1010]
+
+
+def test_exit_while_the_program_is_called_ends_it_alone() -> None:
+    def alice(node: Node) -> Any:
+        sys.exit("no more")  # AT ONCE
+
+    error = only(alice).error
+    assert error is not None and error.message == (
+        f"SystemExit: no more (test_failures.py line {line_of('# AT ONCE')}); a program ends by returning"
+    )
+
+
+def test_exit_in_the_clean_up_of_a_cancelled_task_is_raised_by_the_join() -> None:
+    async def messy(node: Node) -> None:
+        try:
+            await node.sleep_ns(100)
+        finally:
+            sys.exit(4)
+
+    async def alice(node: Node) -> dict[str, Any]:
+        try:
+            await node.first_of(messy(node), node.sleep_ns(5))
+        except SystemExit as error:
+            return {"code": error.code, "t": node.now_ns}
+        return {}
+
+    assert only(alice).value == {"code": 4, "t": 5}
+
+
+def test_error_whose_text_cannot_be_made_is_an_error_like_others() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    async def alice(node: Node) -> None:
+        raise Mute  # MUTE
+
+    error = only(alice).error
+    assert error is not None and error.message == (
+        f"Mute (its text cannot be made) (test_failures.py line {line_of('# MUTE')})"
+    )
+
+
+@pytest.mark.parametrize("where", ["program", "gather", "clean-up", "result"])
+def test_interrupt_from_the_keyboard_passes_through_everywhere(where: str) -> None:
+    class Interrupts:
+        def __index__(self) -> int:
+            raise KeyboardInterrupt
+
+    async def interrupted(node: Node) -> Any:
+        if where == "result":
+            return {"x": Interrupts()}
+        try:
+            await node.sleep_ns(100 if where == "clean-up" else 1)
+        finally:
+            raise KeyboardInterrupt
+
+    async def alice(node: Node) -> Any:
+        if where in ("program", "result"):
+            return await interrupted(node)
+        await node.first_of(interrupted(node), node.sleep_ns(5))
+        return None
+
+    bench = Bench()
+    bench.launch(alice=alice)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+
+
 def test_placement_on_an_unknown_node_is_a_config_error() -> None:
     async def alice(node: Node) -> None:
         raise AssertionError("never called")
@@ -468,8 +601,8 @@ def test_programs_that_wait_for_each_other_get_a_deadlock_with_the_reasons() -> 
     ended = run(alice=alice, bob=bob)
     assert ended["alice"].error is None  # the youngest is told first, and here it helps the other
     assert ended["bob"].value == {
-        "report": "alice/cnpu program 0 waits for a message from bob; "
-        "bob/cnpu program 0 waits for a message from alice"
+        "report": "alice/cnpu program 0 waits for a message from bob (alice, session 0); "
+        "bob/cnpu program 0 waits for a message from alice (bob, session 0)"
     }
 
 
@@ -497,7 +630,9 @@ def test_subroutine_without_an_answer_is_a_deadlock_that_names_it() -> None:
     ended = run(bench, alice=alice, bob=bob)
     error = ended["alice"].error
     assert isinstance(error, Deadlock)
-    assert error.message == "alice/cnpu program 0 waits for subroutine 0 and a message from bob"
+    assert error.message == (
+        "alice/cnpu program 0 waits for subroutine 0 and a message from bob (alice, session 0)"
+    )
 
 
 def test_waits_tell_programs_apart() -> None:
@@ -508,13 +643,13 @@ def test_waits_tell_programs_apart() -> None:
         await node.sleep_ns(10**9)
 
     bench = Bench()
-    bench.launch(session=0, start_ns=4, alice=receives, bob=sleeps)
+    bench.launch(session=3, start_ns=4, place={"left": "alice"}, left=receives, bob=sleeps)
     bench.kernel.reset(0)
     bench.kernel.run(until_ns=100)
     waits = bench.kernel.waits()
     assert [(w.actor, w.pid, w.started_ns, w.kind, w.what) for w in waits] == [
-        ("alice/cnpu", 0, 4, "message", "a message from bob"),
-        ("bob/cnpu", 0, 4, "timer", "1000000004 ns"),
+        ("alice/cnpu", 0, 4, "message", "a message from bob (left, session 3)"),
+        ("bob/cnpu", 0, 4, "timer", "1000000004 ns (bob, session 3)"),
     ]
 
 

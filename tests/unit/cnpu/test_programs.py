@@ -450,7 +450,7 @@ def test_what_was_built_is_sent_before_raw_text() -> None:
         (RAW, {"value": 1, "other": 2}, "other"),
         (RAW, {"value": 2**40}, "value"),
         ("set R0 0\ncrot_x Q0 Q1 1 1", None, "the subroutine is refused: line 2"),
-        (7, None, "a subroutine is text, bytes or a Subroutine, not a int"),
+        (7, None, "a subroutine is text, bytes or a Subroutine, not an int"),
         (b"", {"value": 1}, "bytes have no templates"),
     ],
 )

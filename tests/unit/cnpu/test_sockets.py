@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+import cnpu.runtime
 import cnpu.sockets
 from cnpu import Node
-from qruntime.actors import Arrival
+from qruntime.actors import Arrival, Emit
 from qruntime.errors import LimitError, PeerFailed, ProgramError, ProgramTimeout
+from qruntime.limits import SENDS_PER_RESUME
 from qruntime.messages import ClassicalMessage, ProgramEnded
 from tests.unit.cnpu.fake import Bench, run
 
@@ -249,7 +251,120 @@ def test_backlog_beyond_the_limit_is_an_error_at_the_reader(monkeypatch: pytest.
 
     bench = Bench(tracing=True)
     ended = run(bench, alice=alice, bob=bob)
+    assert ended["alice"].error is None
     assert ended["bob"].value["got"] == [0, 1, 2]
     assert "more than 3 unread messages from alice" in ended["bob"].value["message"]
     dropped = [emit.data for _, emit in bench.records if emit.event == "CLAS_MSG_LIMIT"]
     assert dropped == [("bob", "alice")]
+
+
+def test_messages_sent_in_one_go_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks of one program count together; once it waited, even for no time, it may send again."""
+    monkeypatch.setattr(cnpu.sockets, "SENDS_PER_RESUME", 3)
+
+    async def sends(node: Node, number: int) -> None:
+        for i in range(number):
+            node.socket("bob").send(i)
+
+    async def alice(node: Node) -> dict[str, Any]:
+        await sends(node, 3)
+        await node.sleep_ns(0)
+        await node.gather(sends(node, 1), sends(node, 2))
+        errors = []
+        for _ in range(2):
+            try:
+                node.socket("bob").send("one too many")
+            except LimitError as error:
+                errors.append((error.message, error.data["file"]))
+        await node.sleep_ns(1)
+        await sends(node, 4)  # TOO MANY
+        return {"errors": errors}
+
+    async def bob(node: Node) -> dict[str, Any]:
+        got = []
+        while len(got) < 9:
+            got.append(await node.socket("alice").recv())
+        return {"got": got}
+
+    ended = run(alice=alice, bob=bob)
+    error = ended["alice"].error
+    assert isinstance(error, LimitError)
+    assert error.message.startswith("more than 3 messages sent in one go (test_sockets.py line ")
+    assert ended["bob"].value == {"got": [0, 1, 2, 0, 0, 1, 0, 1, 2]}
+
+
+def test_error_of_too_many_messages_names_the_line_that_sends() -> None:
+    async def alice(node: Node) -> None:
+        for i in range(100_000):
+            node.socket("bob").send(i)  # FLOODS
+
+    bench = Bench()
+    ended = run(bench, alice=alice, bob=idle)
+    with open(__file__) as file:
+        line = next(i for i, text in enumerate(file, 1) if text.rstrip().endswith("  # FLOODS"))
+    error = ended["alice"].error
+    assert isinstance(error, LimitError)
+    assert error.message.startswith(
+        f"more than {SENDS_PER_RESUME} messages sent in one go (test_sockets.py line {line}); "
+    )
+    assert (error.data["file"], error.data["line"]) == ("test_sockets.py", line)
+    assert SENDS_PER_RESUME <= bench.kernel.events < 2 * SENDS_PER_RESUME
+
+
+def test_mailboxes_of_sessions_that_are_over_are_gone() -> None:
+    async def alice(node: Node) -> None:
+        node.socket("bob").send(1)
+        node.socket("bob").send(2)
+
+    async def bob(node: Node) -> None:
+        await node.socket("alice").recv()
+
+    bench = Bench()
+    for session in range(5):
+        bench.launch(session=session, start_ns=1000 * session, alice=alice, bob=bob)
+    bench.launch(session=5, alice=alice)
+    bench.cnpus["alice"].launches[-1].placement["eve"] = "delft"  # never begins
+    bench.cnpus["alice"].mailbox(5, "alice", "eve")
+    bench.run()
+    assert [len(each._mailboxes) for each in bench.cnpus.values()] == [0, 0, 0]
+
+
+def test_mailboxes_for_programs_that_never_begin_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cnpu.runtime, "MAILBOXES", 4)
+    alice = Bench().cnpus["alice"]
+    alice.reset(0)
+    alice.tracing = True
+    refused = []
+    for session in range(10):
+        for message in (ClassicalMessage(session, "x", "y", 1), ProgramEnded(session, "x", "y", "")):
+            effects = alice.handle(Arrival("bob/cnpu", message), 5)
+            refused += [effect.event for effect in effects if isinstance(effect, Emit)]
+    assert len(alice._mailboxes) == 4
+    assert refused == ["CLAS_MSG_LIMIT"] * 12
+
+
+def test_routes_of_a_network_that_stays_up_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cnpu.runtime, "ROUTES_KEPT", 4)
+
+    async def bob(node: Node) -> dict[str, Any]:
+        return {"got": await node.socket("alice").recv(), "t": node.now_ns}
+
+    async def alice(node: Node) -> None:
+        await node.sleep_ns(500)
+        node.socket("bob").send(node.role)
+
+    bench = Bench()
+    for session in range(10):
+        bench.launch(session=session, start_ns=10 * session, alice=alice, bob=bob)
+    ended = bench.run()
+    assert [ended[session, "bob"].value["t"] for session in range(10)] == [600 + 10 * s for s in range(10)]
+    assert all(len(bench.cnpus[node]._routes) <= 4 for node in ("alice", "bob"))
+
+
+def test_routes_are_worked_out_once_for_all_shots() -> None:
+    bench = Bench()
+    bench.launch(alice=idle, bob=idle)
+    bench.run()
+    routes = bench.cnpus["alice"]._routes[0, "alice"]
+    bench.run(1)
+    assert bench.cnpus["alice"]._routes[0, "alice"] is routes

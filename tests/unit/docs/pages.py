@@ -51,6 +51,7 @@ _VARIES = (
     (re.compile(r"\bin \d+\.\d+s\b"), "in N s"),
     (re.compile(r'File "[^"]*/'), 'File "'),
 )
+_LONG_NUMBER = re.compile(r"\b\d+\.\d{10,}(?:e-?\d+)?\b")  # its last digits depend on the machine
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,13 @@ def commands(block: Block) -> list[Command]:
 
 
 def comparable(lines: list[str]) -> list[str]:
-    """Lines without what varies, without blanks at their ends, without empty lines at the end."""
+    """Lines without what varies, without blanks at their ends, without empty lines at the end; long numbers
+    to nine digits."""
     plain = []
     for line in lines:
         for pattern, replacement in _VARIES:
             line = pattern.sub(replacement, line)
+        line = _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.9g}", line)
         plain.append(line.rstrip())
     while plain and not plain[-1]:
         plain.pop()

@@ -167,6 +167,8 @@ def test_dots_stand_for_any_lines_and_numbers_that_vary_are_not_compared() -> No
     assert not agrees(["a", "...", "d"], ["a", "b", "c"])
     assert agrees(["speed    1,234 shots per second"], ["speed    99 shots per second  "])
     assert not agrees(["mean 0.5"], ["mean 0.6"])
+    assert agrees(["a,0.9107096166198821,b"], ["a,0.9107096166198823,b"])
+    assert not agrees(["a,0.9107096166198821,b"], ["a,0.9107096266198821,b"])
 
 
 def test_commands_of_a_block_are_told_from_what_they_print() -> None:

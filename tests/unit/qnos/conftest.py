@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from qnos.results import Recorder, RunResult, ShotError
+from qnos.recording import Recorder
+from qnos.results import RunResult, ShotError
 from qruntime.errors import ConfigError
 
 
@@ -29,12 +30,13 @@ class Simulated:
             raise self.raises
         first, shots = options["first_shot"], options["shots"]
         recorder = Recorder(["alice", "bob"], None, first)
+        recorder.expect(lambda: {"alice.m": 0.5})
         trace_file = options["trace_file"]
         for shot in range(first, first + shots):
             if self.interrupt_after is not None and recorder.shots == self.interrupt_after:
                 break
             error = self.fail.get(shot)
-            values = {"m": shot % 2, "f": network.links[0].model.fidelity}
+            values = {"m": shot % 2 == 1, "f": network.links[0].model.fidelity}
             recorder.add({"alice": None if error else values, "bob": {}}, 1000, [error] if error else [])
             if trace_file is not None:
                 trace_file.write(
@@ -51,7 +53,7 @@ class Simulated:
             inputs=options["inputs"],
             placement=options["placement"] or {"alice": "alice", "bob": "bob"},
             results=recorder.results,
-            metrics=recorder.metrics({"alice.m": 0.5} if recorder.metrics() else None),
+            metrics=recorder.metrics(),
             shot_sim_time_ns=recorder.shot_sim_time_ns,
             wall_s=0.01,
             trace_sha256="0" * 64 if options["trace"] else None,
@@ -59,6 +61,7 @@ class Simulated:
             calibration=network.to_dict(),
             errors=recorder.errors,
             errors_total=recorder.errors_total,
+            shots_failed=recorder.shots_failed,
             interrupted=self.interrupt_after is not None,
         )
 

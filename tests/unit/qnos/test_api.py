@@ -15,7 +15,7 @@ import pytest
 
 import qnos
 from qnos import api
-from qnos.results import ShotError
+from qnos.results import WHOLE_RUN, RunResult, ShotError
 from qruntime.errors import ConfigError
 from tests.unit.qnos.conftest import Simulated
 
@@ -78,13 +78,20 @@ def test_a_trace_that_cannot_be_written_is_told_before_the_run(simulated: Simula
         ({"seed": "x"}, "seed is 'x'; allowed: an integer"),
         ({"network": "two_generik"}, "no network is called 'two_generik'; did you mean two_generic?"),
         ({"values": {"links.3.fidelity": 1}}, "links.3.fidelity: links has no '3'"),
+        ({"app": 5}, "app is 5; allowed: a name, the path of a file, a module, a mapping"),
+        ({"network": 5}, "network is 5; allowed: a shipped name, a path, a mapping"),
+        ({"inputs": [1]}, "inputs is [1]; allowed: a mapping of role to a mapping of name to value"),
+        ({"inputs": {"alice": 1}}, "inputs['alice'] is 1; allowed: a mapping of name to value"),
+        ({"placement": "alice"}, "placement is 'alice'; allowed: a mapping of role to node"),
+        ({"values": 3}, "values is 3; allowed: a mapping of path to value"),
+        ({"trace": 3}, "trace is 3; allowed: a path, an open binary file, True or None"),
     ],
 )
 def test_bad_arguments_are_refused_with_what_is_allowed(
     simulated: Simulated, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError) as raised:
-        qnos.run("teleport", **options)
+        qnos.run(**{"app": "teleport", **options})
     assert str(raised.value).startswith(message)
     assert simulated.calls == []
 
@@ -95,6 +102,36 @@ def test_failures_are_summed_up_in_a_sentence(simulated: Simulated) -> None:
     assert api.failures(qnos.run("teleport", shots=5)) == (
         "2 of 5 shots failed; first alice in shot 1: broke"
     )
+
+
+def failed(*errors: ShotError) -> RunResult:
+    return RunResult(app="a", network="n", seed=0, shots=9, errors=list(errors), shots_failed=1)
+
+
+def test_first_cause_is_the_earliest_in_simulated_time() -> None:
+    late = ShotError(0, "alice", "EPR", "TIMEOUT", "", 60_000_000_000)
+    news = ShotError(0, "charlie", "PEER_FAILED", "bob failed", "", 9_000)
+    early = ShotError(0, "bob", "EPR", "no link", "", 8_000)
+    other_shot = ShotError(1, "alice", "PROGRAM", "broke", "", 0)
+    whole_run = ShotError(WHOLE_RUN, "expected()", "PROGRAM", "it names x; metrics are y")
+    assert api.first_cause(failed(whole_run, late, early, news, other_shot)) is early
+    assert api.first_cause(failed(late, news)) is late
+    assert api.first_cause(failed(news)) is news
+    assert api.failures(failed(whole_run)) == "expected(): it names x; metrics are y"
+
+
+def test_failed_shots_are_counted_beyond_the_errors_that_are_kept(simulated: Simulated) -> None:
+    simulated.fail = {shot: ShotError(shot, "alice", "PROGRAM", "broke") for shot in range(150)}
+    assert api.failures(qnos.run("teleport", shots=200)).startswith("150 of 200 shots failed; first alice")
+
+
+def test_every_error_is_reached_from_the_package() -> None:
+    assert issubclass(qnos.EprError, qnos.SubroutineError)
+    errors = [getattr(qnos, name) for name in qnos.__all__ if name.endswith("Error")]
+    assert len(errors) > 7
+    assert all(issubclass(error, qnos.QnosError) for error in errors)
+    with pytest.raises(qnos.ConfigError):
+        qnos.load_network("nowhere")
 
 
 def test_unknown_names_of_the_package_are_attribute_errors() -> None:

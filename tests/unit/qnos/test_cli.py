@@ -94,7 +94,7 @@ def test_json_prints_one_object_and_nothing_else(invoke: Invoke, simulated: Simu
     assert result.exit_code == 0
     assert result.stderr == ""
     data = json.loads(result.stdout)
-    assert data["results"]["alice"]["m"] == [0, 1, 0, 1, 0]
+    assert data["results"]["alice"]["m"] == [False, True, False, True, False]
     assert data["trace_sha256"] == "0" * 64
     assert data["calibration"]["os"]["preset"] == "qnodeos"
 
@@ -102,6 +102,11 @@ def test_json_prints_one_object_and_nothing_else(invoke: Invoke, simulated: Simu
 def test_shot_runs_one_shot(invoke: Invoke, simulated: Simulated) -> None:
     invoke("run", "teleport", "--shot", "17")
     assert (simulated.calls[0]["first_shot"], simulated.calls[0]["shots"]) == (17, 1)
+
+
+def test_a_shot_needs_no_number_of_shots(invoke: Invoke, simulated: Simulated) -> None:
+    assert invoke("run", "teleport", "--shot", "500").exit_code == 0
+    assert simulated.calls[0]["first_shot"] == 500
 
 
 def test_explain_prints_the_timeline_of_one_shot(invoke: Invoke, simulated: Simulated) -> None:
@@ -175,6 +180,9 @@ def test_unknown_application_is_status_1(invoke: Invoke, simulated: Simulated) -
         (["--set-network", "=3"], "--set-network '=3': PATH=VALUE is expected"),
         (["--shots", "0"], "0 is not in the range"),
         (["--shots", "many"], "'many' is not a valid integer"),
+        (["--set", "inputs.alice.theta=3"], "an input is set without the word inputs: alice.theta=VALUE"),
+        (["--shot", "3", "--shots", "2"], "--shot 3 is not in a run of --shots 2: their numbers begin at 0"),
+        (["--in-flight", "3"], "--in-flight goes with --processes"),
     ],
 )
 def test_malformed_options_are_wrong_calls(
@@ -216,6 +224,7 @@ def test_sweep_with_failing_points_is_status_1(invoke: Invoke, simulated: Simula
             ["--vary", "links.*.fidelty=1,2"],
             "links.*.fidelty: links.* has no 'fidelty'; did you mean fidelity?",
         ),
+        (["--vary", "alice.theta=1,2"], "an input of a program is varied as inputs.alice.theta"),
         (["--vary", "os=ideal", "--vary", "os=qnodeos"], "--vary 'os=qnodeos': os is varied already"),
         (["--vary", "os=ideal", "--out", "t.xls"], "t.xls: the suffix is '.xls'; allowed: .csv, .parquet"),
         (["--vary", "inputs.theta=1,2"], "'inputs.theta': an input is varied as inputs.<role>.<name>"),
@@ -285,7 +294,8 @@ def test_templates_get_their_values(invoke: Invoke) -> None:
     filled = invoke("asm", "-", "--value", "n=0x10", stdin=text)
     assert filled.exit_code == 0, filled.stderr
     assert invoke("disasm", "--hex", filled.stdout.strip()).stdout.endswith("set R0 16\n")
-    assert "n: no value given" in invoke("asm", "-", stdin=text).stderr
+    missing = invoke("asm", "-", stdin=f"{text}set R1 {{n}} // {{n}} again\n").stderr
+    assert missing == "Error: -: line 3, column 8: {n} has no value; give one: --value n=INT\n"
     assert invoke("asm", "-", "--value", "n", stdin=text).exit_code == 2
 
 

@@ -95,7 +95,7 @@ MISTAKES = [
     pytest.param(
         "    success_probability: 0.1",
         "    success_probability: 0",
-        "net.yaml:14: links[0].success_probability is 0; allowed: a number above 0 and at most 1",
+        "net.yaml:14: links[0].success_probability is 0; allowed: a number from 1e-15 to 1",
         id="on an excluded bound",
     ),
     pytest.param(

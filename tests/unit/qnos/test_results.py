@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,17 @@ import pytest
 from pyarrow import parquet
 
 from qnos.loading import load_network, with_values
-from qnos.results import INLINE_SHOTS, Recorder, RunResult, ShotError
+from qnos.recording import Recorder
+from qnos.results import INLINE_SHOTS, WHOLE_RUN, RunResult, ShotError
 from qnos.statistics import wilson
-from qruntime.errors import ConfigError, ProgramError
+from qruntime.errors import ConfigError
 
 
-def recorded(shots: int = 3) -> Recorder:
+def recorded(shots: int = 3, expected: dict[str, float] | None = None) -> Recorder:
     recorder = Recorder(
         ["alice", "bob"], lambda results: {"match": results["alice"]["m"] == results["bob"]["m"]}
     )
+    recorder.expect(lambda: expected)
     for shot in range(shots):
         recorder.add({"alice": {"m": shot % 2}, "bob": {"m": 0, "basis": "XZ"[shot % 2]}}, 1000 + shot)
     return recorder
@@ -35,12 +38,13 @@ def result_of(recorder: Recorder, **more: Any) -> RunResult:
         "seed": 7,
         "shots": recorder.shots,
         "results": recorder.results,
-        "metrics": recorder.metrics({"match": 0.5} if "match" in recorder.metrics() else None),
+        "metrics": recorder.metrics(),
         "shot_sim_time_ns": recorder.shot_sim_time_ns,
         "wall_s": 0.5,
         "placement": {"alice": "alice", "bob": "bob"},
         "errors": recorder.errors,
         "errors_total": recorder.errors_total,
+        "shots_failed": recorder.shots_failed,
     }
     return RunResult(**{**facts, **more})
 
@@ -53,7 +57,7 @@ def test_results_are_columns_per_role() -> None:
 
 
 def test_metrics_come_from_the_application_with_what_is_expected() -> None:
-    metric = recorded().metrics({"match": 0.5})["match"]
+    metric = recorded(expected={"match": 0.5}).metrics()["match"]
     assert (metric.mean, metric.n, metric.expected) == (2 / 3, 3, 0.5)
     assert metric.ci95 == wilson(2, 3)
 
@@ -72,7 +76,7 @@ def test_without_metrics_every_number_returned_is_one() -> None:
     recorder.add({"alice": {"m": 5, "text": "x"}, "bob": {"ok": False, "list": [1]}}, 0)
     metrics = recorder.metrics()
     assert list(metrics) == ["alice.m", "bob.ok"]
-    assert (metrics["alice.m"].mean, metrics["alice.m"].interval) == (3.0, "normal")
+    assert (metrics["alice.m"].mean, metrics["alice.m"].interval) == (3.0, "student")
     assert (metrics["bob.ok"].mean, metrics["bob.ok"].interval) == (0.5, "wilson")
 
 
@@ -98,7 +102,7 @@ def test_errors_beyond_the_kept_ones_are_counted() -> None:
     for shot in range(150):
         recorder.add({"alice": None}, 0, [ShotError(shot, "alice", "PROGRAM", "broke")])
     assert len(recorder.errors) == 100
-    assert recorder.errors_total == 150
+    assert (recorder.errors_total, recorder.shots_failed) == (150, 150)
 
 
 def test_a_shot_cut_off_while_it_is_taken_is_left_out() -> None:
@@ -116,29 +120,94 @@ def test_a_shot_cut_off_while_it_is_taken_is_left_out() -> None:
     assert list(recorder.shot_sim_time_ns) == [10, 10]
 
 
-def test_failing_metrics_name_shot_cause_and_line() -> None:
-    recorder = Recorder(["alice"], lambda results: {"x": results["carol"]["m"]}, first_shot=40)
-    with pytest.raises(ProgramError) as raised:
-        recorder.add({"alice": {"m": 1}}, 0)
-    assert str(raised.value).startswith(
-        "metrics() failed in shot 40: KeyError: 'carol' (test_results.py line "
-    )
+def test_failing_metrics_are_an_error_of_that_shot_which_keeps_its_results() -> None:
+    recorder = Recorder(["alice"], lambda results: {"inverse": 1 / results["alice"]["m"]}, first_shot=40)
+    for value in (2, 0, 4):
+        recorder.add({"alice": {"m": value}}, 70)
+    assert recorder.results == {"alice": {"m": [2, 0, 4]}}
+    assert (recorder.shots, recorder.shots_failed, recorder.errors_total) == (3, 1, 1)
+    metric = recorder.metrics()["inverse"]
+    assert (metric.mean, metric.n) == (0.375, 2)
+    (error,) = recorder.errors
+    assert (error.shot, error.role, error.code, error.ended_ns) == (41, "metrics()", "PROGRAM", 70)
+    assert re.fullmatch(r"ZeroDivisionError: division by zero \(test_results.py line \d+\)", error.message)
+    assert "recording.py" not in error.traceback
+    assert "ZeroDivisionError: division by zero" in error.traceback
 
 
 @pytest.mark.parametrize("value", ["text", math.nan, [1]])
 def test_metrics_must_be_finite_numbers(value: Any) -> None:
     recorder = Recorder(["alice"], lambda results: {"x": value})
-    with pytest.raises(ProgramError, match=r"metrics\(\) gave x = .* in shot 0; allowed: a finite number"):
-        recorder.add({"alice": {"m": 1}}, 0)
+    recorder.add({"alice": {"m": 1}}, 0)
+    assert recorder.errors[0].message == f"it gave x = {value!r}; allowed: a finite number, a boolean or None"
+    assert recorder.metrics() == {}
 
 
-def test_expecting_an_unknown_metric_is_an_error() -> None:
-    with pytest.raises(ProgramError, match=r"expected\(\) names fidelity; metrics are match"):
-        recorded().metrics({"fidelity": 1.0})
+def test_metrics_must_be_a_mapping() -> None:
+    recorder = Recorder(["alice"], lambda results: [1])
+    recorder.add({"alice": {"m": 1}}, 0)
+    assert recorder.errors[0].message == "it gave [1]; allowed: a dict of numbers by name"
+
+
+def test_a_value_outside_its_declared_range_is_an_error_of_that_shot() -> None:
+    recorder = Recorder(["alice"], lambda results: {"S": results["alice"]["s"]}, ranges={"S": (-4.0, 4.0)})
+    for value in (4.0, 4.5, -4.0 - 1e-12):  # rounding is forgiven
+        recorder.add({"alice": {"s": value}}, 0)
+    assert [(error.shot, error.message) for error in recorder.errors] == [
+        (1, "it gave S = 4.5; RANGES allows -4 to 4")
+    ]
+    metric = recorder.metrics()["S"]
+    assert (metric.n, metric.interval, metric.limits) == (2, "bounded", (-4.0, 4.0))
+
+
+def test_expecting_an_unknown_metric_is_told_once_and_loses_nothing() -> None:
+    recorder = recorded(5, expected={"fidelity": 1.0, "match": 0.5})
+    assert recorder.errors == [
+        ShotError(WHOLE_RUN, "expected()", "PROGRAM", "it names fidelity; metrics are match")
+    ]
+    assert (recorder.shots, recorder.shots_failed) == (5, 0)
+    assert recorder.metrics()["match"].expected == 0.5
+
+
+def test_a_range_of_an_unknown_metric_is_told_once() -> None:
+    recorder = Recorder(["alice"], lambda results: {"x": 1}, ranges={"y": (0.0, 1.0)})
+    for _ in range(3):
+        recorder.add({"alice": {}}, 0)
+    assert [(error.role, error.message) for error in recorder.errors] == [
+        ("RANGES", "it names y; metrics are x")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"match": math.inf}, "match is inf; allowed: a finite number or None"),
+        ({"match": "high"}, "match is 'high'; allowed: a finite number or None"),
+        (7, "TypeError: 'int' object is not iterable"),
+    ],
+)
+def test_a_wrong_expectation_is_told_and_left_out(told: Any, message: str) -> None:
+    recorder = recorded(0)
+    recorder.expect(lambda: told)
+    recorder.add({"alice": {"m": 1}, "bob": {"m": 1}}, 0)
+    assert recorder.errors[0].message.startswith(message)
+    assert recorder.metrics()["match"].expected is None
+
+
+def test_the_text_of_a_result_is_two_lines() -> None:
+    recorder = Recorder(["alice"])
+    for shot in range(1000):
+        recorder.add({"alice": dict.fromkeys("abcde", shot % 2 == 0)}, 0)
+    lines = repr(result_of(recorder, interrupted=True)).splitlines()
+    assert lines == [
+        "<RunResult of agree on two_generic: 1,000 shots from 0, 0 failed, seed 7, interrupted",
+        " alice.a 0.5 [0.4691, 0.5309], alice.b 0.5 [0.4691, 0.5309], alice.c 0.5 [0.4691, 0.5309], 2 more>",
+    ]
+    assert repr(RunResult(app="a", network="n", seed=0, shots=0)).endswith("\n no metrics>")
 
 
 def test_json_has_what_was_promised_and_is_valid() -> None:
-    result = result_of(recorded(), trace_sha256="ab" * 32, time_split={"gates": 10.0})
+    result = result_of(recorded(expected={"match": 0.5}), trace_sha256="ab" * 32, time_split={"gates": 10.0})
     data = json.loads(json.dumps(result.to_json_dict(), allow_nan=False))
     assert data["app"] == "agree"
     assert data["network"] == "two_generic"

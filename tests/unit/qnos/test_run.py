@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 import qnos
+from cnpu.app import load_app
+from qnos import api
 from qnos.cli import main
 from qnos.testing import assert_within
 from qruntime.errors import ConfigError
@@ -116,6 +118,101 @@ def test_wrong_inputs_and_places_are_told_before_the_first_shot(
     with pytest.raises(ConfigError) as raised:
         qnos.run("teleport", **options)
     assert str(raised.value).startswith(message)
+
+
+APP = '''"""One program."""
+
+
+async def alice(node):
+    return {"m": node.rng.randrange(3)}
+
+
+def metrics(results):
+    return {"inverse": 1 / results["alice"]["m"]}
+
+
+def expected(facts, inputs):
+    return {"invers": 1.0}
+
+
+ROLES = {"alice": alice}
+'''
+
+
+def test_faults_of_metrics_and_expected_lose_no_shot(tmp_path: Path) -> None:
+    app = tmp_path / "mine.py"
+    app.write_text(APP)
+    result = CliRunner().invoke(main, ["run", str(app), "--shots", "30", "--out", str(tmp_path)])
+    data = json.loads(next(tmp_path.glob("mine-*.json")).read_text())
+    zeros = data["results"]["alice"]["m"].count(0)
+    assert 0 < zeros < 30
+    assert data["shots_failed"] == zeros
+    assert data["metrics"]["inverse"]["n"] == 30 - zeros
+    assert [error["role"] for error in data["errors"]].count("expected()") == 1
+    assert result.exit_code == 1
+    assert f"{zeros} of 30 shots failed; first metrics() in shot" in result.stderr
+    assert f'File "{app}", line 9, in metrics' in result.stderr
+
+
+def test_the_culprit_is_told_not_who_waited_for_it() -> None:
+    result = qnos.run(
+        "swap", "star6", shots=1, placement={"alice": "hub", "bob": "leaf1", "charlie": "leaf2"}
+    )
+    assert len(result.errors) > 1
+    assert api.first_cause(result).role == "bob"
+    assert "no entanglement link from leaf1 to leaf2" in api.failures(result)
+
+
+def test_limits_that_end_a_program_name_their_setting() -> None:
+    async def alone(node: Any) -> dict[str, Any]:
+        node.epr("bob").recv_keep()
+        await node.flush()
+        return {}
+
+    async def idle(node: Any) -> dict[str, Any]:
+        node.epr("alice")
+        return {}
+
+    async def endless(node: Any) -> dict[str, Any]:
+        await node.run_subroutine("# NETQASM 1.0\n# APPID 0\nLOOP:\njmp LOOP\n")
+        return {}
+
+    waits = qnos.run({"alice": alone, "bob": idle}, "perfect", shots=1)
+    assert "os.qnpu.request_timeout_ns" in waits.errors[0].message
+    turns = qnos.run({"alice": endless}, "perfect", shots=1, values={"os.qnpu.instruction_budget": 100})
+    assert "more than 100 instructions (os.qnpu.instruction_budget)" in turns.errors[0].message
+
+
+def test_too_few_nodes_are_told_with_the_networks_that_have_enough() -> None:
+    with pytest.raises(
+        ConfigError, match="shipped networks with 3 or more are complete4, line3, star6, three"
+    ):
+        qnos.run("swap", "two_generic")
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        ("[1]", "RANGES is .*; a dict of metric to \\(low, high\\) is needed"),
+        ("{'m': (1, 1)}", "RANGES\\['m'\\] is \\(1, 1\\); two finite numbers are needed, the first below"),
+        ("{'m': (0, float('inf'))}", "RANGES\\['m'\\] is \\(0, inf\\); two finite numbers"),
+        ("{'m': 3}", "RANGES\\['m'\\] is 3; two finite numbers"),
+    ],
+)
+def test_ranges_that_are_none_are_refused(tmp_path: Path, ranges: str, message: str) -> None:
+    app = tmp_path / "ranged.py"
+    app.write_text(f"RANGES = {ranges}\nasync def alice(node): return {{}}\nROLES = {{'alice': alice}}\n")
+    with pytest.raises(ConfigError, match=message):
+        qnos.run(app, "perfect", shots=1)
+
+
+def test_metrics_of_shipped_applications_stay_in_their_ranges() -> None:
+    for app, network in (("swap", "line3"), ("chsh", "two_generic"), ("lgt", "perfect"), ("ghz", "line3")):
+        result = qnos.run(app, network, shots=5)
+        assert not result.errors, app
+        for name, (low, high) in load_app(app).ranges.items():
+            metric = result.metrics[name]
+            assert metric.n == 0 or low <= metric.ci95[0] < metric.ci95[1] <= high, (app, name)
 
 
 def test_command_line_prints_the_json_of_a_real_run(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ CODES = {
     "ProgramTimeout": "TIMEOUT",
     "ProgramError": "PROGRAM",
     "PeerFailed": "PEER_FAILED",
+    "ProgramCancelled": "CANCELLED",
     "LimitError": "LIMIT",
     "WireError": "WIRE",
 }

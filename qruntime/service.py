@@ -1,0 +1,66 @@
+"""What the host of a network works for: a `Service` decides what its universes are for.
+
+`shots` runs applications shot by shot, `live` keeps a network up on one timeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from qruntime.authority import Authority
+from qruntime.control import Answer, ControlMessage, EndedRow, Loaded
+from qruntime.errors import QnosError
+
+
+class Universe:
+    """One network on one timeline."""
+
+    __slots__ = ("answers", "authority", "taken")
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+        self.answers: dict[str, Answer] | None = None  # being asked who waits, None while things happen
+        self.taken: dict[str, int] = {}  # events that each actor took, and reported what they caused
+
+    @property
+    def number(self) -> int:
+        """What it goes by on the wire."""
+        return self.authority.universe
+
+
+class Service(Protocol):
+    """What the universes of a host are for."""
+
+    def ready(self) -> None:
+        """All actors are up."""
+
+    def client(self, message: ControlMessage) -> None:
+        """A client wants something."""
+
+    def loaded(self, message: Loaded) -> None:
+        """An actor answered `Load`."""
+
+    def ended(self, universe: Universe, rows: Sequence[EndedRow]) -> None:
+        """Programs of a universe ended."""
+
+    def waiting_in_vain(self, universe: Universe) -> bool:
+        """Nothing is left to happen: True if somebody may be waiting in vain."""
+
+    def stuck(self, universe: Universe) -> None:
+        """Programs have not ended, and none of them waits for anything that could be told."""
+
+    def answered(self) -> None:
+        """Everybody has answered an `Ask`."""
+
+    def crashed(self, error: QnosError) -> None:
+        """An actor has a bug."""
+
+    def leave(self) -> None:
+        """A client wants the network to end: see that `Host.leaving` becomes true."""
+
+    def lost(self, actor: str) -> None:
+        """The process of an actor is gone, or gives no sign of life; `Host.lost` has it already."""
+
+    def close(self) -> None:
+        """The network ends."""
