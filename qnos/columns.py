@@ -1,9 +1,9 @@
 """Columns of results: one value per shot, held as compactly as the values allow.
 
 `Column()` takes values with `append` and is otherwise read like a list: by index, slice, iteration and
-comparison, and sums of columns are lists. Bytes per value: 1 for booleans and for integers from -128 to 127, 8 for other integers of 64
-bits and for floats, and 1 more once a value is None. Anything else, and a mixture of types, is a list: 8
-bytes and the object itself, where equal texts share one object.
+comparison; sums of columns are lists. Bytes per value: 1 for booleans and for integers from -128 to 127, 8
+for other integers of 64 bits and for floats, and 1 more once a value is None. Anything else, and a mixture
+of types, is a list: 8 bytes and the object itself, where equal texts share one object.
 """
 
 from __future__ import annotations

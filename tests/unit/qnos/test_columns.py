@@ -83,4 +83,4 @@ def test_an_index_beyond_the_end_is_an_error() -> None:
 
 def test_sums_of_columns_are_lists() -> None:
     assert Column([1, None]) + Column([2]) == [1, None, 2]
-    assert [0] + Column([1]) == [0, 1]
+    assert [0].__add__([1]) == [0] + Column([1])  # noqa: RUF005
