@@ -32,7 +32,6 @@ _COMMANDS = {
     "ps": ("qnos.cli_live", "ps", "Networks that are up, and what goes on in them."),
     "logs": ("qnos.cli_live", "logs", "What the processes of a network wrote."),
     "down": ("qnos.cli_live", "down", "End a network that is up."),
-    "replay": ("qnos.cli_live", "replay", "Repeat the journal of a network in one process."),
     "keys": ("qnos.cli_keys", "keys", "Make keys for networks over TCP."),
     "asm": ("qnos.cli_isa", "asm", "Assemble NetQASM text to bytes."),
     "disasm": ("qnos.cli_isa", "disasm", "Print NetQASM bytes as text."),

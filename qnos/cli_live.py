@@ -161,7 +161,7 @@ def logs(process: str | None, name: str | None) -> None:
 @click.option(
     "--journal",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep the journal in this file, for qnos replay.",
+    help="Keep the journal in this file, for qnos run --replay.",
 )
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Keep the trace in this file.")
 def down(name: str | None, journal: Path | None, trace: Path | None) -> None:
@@ -169,21 +169,6 @@ def down(name: str | None, journal: Path | None, trace: Path | None) -> None:
     found = _the_network(name)
     live.down(found, journal, trace)
     click.echo(f"network {found} is down")
-
-
-@click.command()
-@click.argument("journal", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace to this file."
-)
-def replay(journal: Path, trace: Path | None) -> None:
-    """Repeat in one process what a network did; prints the SHA-256 of its trace."""
-    if trace is None:
-        digest = live.replay(journal)
-    else:
-        with trace.open("wb") as file:
-            digest = live.replay(journal, file)
-    click.echo(digest)
 
 
 def _connection(name: str | None, at: str | None, secret: Path | None) -> live.Connection:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", required=False)
 @run_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(
@@ -53,6 +53,12 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="With --at: file of an operator's secret key; default: that among the user's keys.",
 )
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="JOURNAL",
+    help="Repeat in one process what a network that was up did; prints the SHA-256 of its trace.",
+)
 @click.option("--explain", is_flag=True, help="Run one shot and print what happened when, and where.")
 @click.option(
     "--out",
@@ -64,7 +70,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def run(
     ctx: click.Context,
-    app: str,
+    app: str | None,
     network: str,
     shots: int,
     seed: int,
@@ -78,6 +84,7 @@ def run(
     in_flight: int,
     at: str | None,
     secret: Path | None,
+    replay: Path | None,
     explain: bool,
     out: Path,
 ) -> None:
@@ -86,6 +93,13 @@ def run(
     Prints every metric with its 95 % interval and the value a theory expects, the noise in force, where
     simulated time went, and the path of the result file. Status 1 if a program failed, 130 after Ctrl-C.
     """
+    if replay is not None:
+        if app is not None:
+            raise click.UsageError("--replay takes the applications from the journal; it goes without APP")
+        click.echo(_replay(replay, trace))
+        return
+    if app is None:
+        raise click.UsageError("Missing argument 'APP'.")
     if explain and (as_json or trace is not None):
         raise click.UsageError("--explain prints the trace of one shot; it goes without --json and --trace")
     if shot is not None and _is_given(ctx, "shots") and shot >= shots:
@@ -140,6 +154,15 @@ def _standing(network: NetworkConfig, secret: Path | None) -> StandingNetwork:
     from qnos.hosts import StandingNetwork  # brings in the event loop and the sockets
 
     return StandingNetwork(network, secret)
+
+
+def _replay(journal: Path, trace: Path | None) -> str:
+    from qnos import live
+
+    if trace is None:
+        return live.replay(journal)
+    with trace.open("wb") as file:
+        return live.replay(journal, file)
 
 
 def _save(result: RunResult, out: Path) -> str:
