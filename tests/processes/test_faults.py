@@ -362,3 +362,32 @@ def test_network_that_does_not_come_up_says_who_failed_and_leaves_nothing(
     with pytest.raises(NodeDown, match=r"(?s)network net did not come up: .*this installation is broken"):
         live.up(load_network("perfect"), "net")
     assert not RuntimeDir.named("net").path.exists()
+
+
+def test_terminated_run_keeps_its_finished_shots_and_leaves_nothing(tmp_path: Path) -> None:
+    """SIGTERM does what Ctrl-C does."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-m",
+        "qnos",
+        "run",
+        "ping",
+        "--processes",
+        "--shots",
+        "1000000",
+        "--out",
+        "out",
+    ]
+    run = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.glob("qnos-*/client*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.send_signal(signal.SIGTERM)
+    _, said = run.communicate(timeout=10)
+    assert run.returncode == 130
+    assert b"Interrupted after" in said
+    assert not list(tmp_path.glob("qnos-*"))
+    assert list((tmp_path / "out").glob("ping-*.json"))
