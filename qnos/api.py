@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING, Any
 
 from qnos.loading import Source, with_values
 from qnos.results import WHOLE_RUN
+from qnos.tracefile import open_trace
 from qruntime.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def run(
     and `in_flight` shots are under way at once; the results are the same.
 
     The same arguments give the same results. Ctrl-C gives the finished shots, marked `interrupted`. Raises
-    `ConfigError` for whatever is wrong before the first shot; a program that fails is in `result.errors`.
+    `ConfigError` for whatever is wrong before the first shot; a program that fails is in `result.errors`, and
+    so is a trace file that could not be written, which costs no shot.
     """
     _at_least(shots, "shots", 1)
     if not isinstance(seed, int):
@@ -69,8 +70,7 @@ def run(
 
     found = load_app(app)
     loaded = with_values(network, values or {})
-    with ExitStack() as opened:
-        file = _trace_file(trace, opened)
+    with _trace_file(trace) as file:
         return simulate(
             found,
             loaded,
@@ -127,14 +127,11 @@ def _check_app(app: object) -> None:
         )
 
 
-def _trace_file(trace: TraceSink, opened: ExitStack) -> IO[bytes] | None:
+def _trace_file(trace: TraceSink) -> AbstractContextManager[IO[bytes] | None]:
     if trace is None or isinstance(trace, bool):
-        return None
+        return nullcontext()
     if not isinstance(trace, str | os.PathLike):
-        if not hasattr(trace, "write"):
+        if not (hasattr(trace, "write") and hasattr(trace, "flush")):
             raise ConfigError(f"trace is {trace!r}; allowed: a path, an open binary file, True or None")
-        return trace
-    try:
-        return opened.enter_context(Path(trace).open("wb"))
-    except OSError as error:
-        raise ConfigError(f"{os.fspath(trace)}: trace cannot be written: {error.strerror}") from None
+        return nullcontext(trace)
+    return open_trace(trace)

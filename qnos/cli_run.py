@@ -20,7 +20,8 @@ from qnos.loading import with_values
 from qnos.noise import effective_noise
 from qnos.present import Bar, console_for, show_result, show_trace
 from qnos.results import RunResult
-from qruntime.errors import ConfigError
+from qnos.tracefile import TraceFile, open_trace
+from qruntime.errors import ConfigError, QnosError
 
 if TYPE_CHECKING:
     from qnos.config import NetworkConfig
@@ -161,8 +162,13 @@ def _replay(journal: Path, trace: Path | None) -> str:
 
     if trace is None:
         return live.replay(journal)
-    with trace.open("wb") as file:
-        return live.replay(journal, file)
+    with open_trace(trace) as opened:
+        file = TraceFile(opened)
+        digest = live.replay(journal, file)
+        file.flush()
+    if file.fault:
+        raise QnosError(f"{trace}: trace {file.fault}")
+    return digest
 
 
 def _save(result: RunResult, out: Path) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cnpu.app import load_app
 from cnpu.launch import Launch
@@ -42,7 +42,7 @@ from qruntime.control import (
 from qruntime.errors import ConfigError, NodeDown, QnosError, error_of
 from qruntime.kernel import Kernel
 from qruntime.live import Entry, read_journal
-from qruntime.trace import Trace
+from qruntime.trace import Sink, Trace
 from qruntime.watch import Lifeline
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class Connection:
         return answer
 
 
-def replay(journal: Path, trace_file: IO[bytes] | None = None) -> str:
+def replay(journal: Path, trace_file: Sink | None = None) -> str:
     """Repeat in one process what a network did; returns the SHA-256 of its trace.
 
     Raises `QnosError` for what is no journal, `ConfigError` if an application is not the one that was

@@ -21,7 +21,7 @@ from cnpu.launch import Ended
 from qnos.runtime_dir import RuntimeDir
 from qruntime.client import Client
 from qruntime.control import EndedRow, Load, Run, RunDone, ShotDone
-from qruntime.errors import NodeDown, QnosError, error_of
+from qruntime.errors import NodeDown, error_of
 from qruntime.trace import Record
 from qruntime.watch import ORPHANED, Lifeline
 
@@ -196,10 +196,7 @@ def run_plan(
     def take(shot: ShotDone) -> None:
         nonlocal done
         records = [Record(*msgspec.structs.astuple(row)) for row in shot.records]
-        try:
-            on_shot(shot.shot, [_ended(row) for row in shot.ended], records)
-        except OSError as error:
-            raise QnosError(f"shot {shot.shot} cannot be written: {error.strerror or error}") from error
+        on_shot(shot.shot, [_ended(row) for row in shot.ended], records)
         done += 1
 
     try:

@@ -102,10 +102,16 @@ class Recorder:
                         column.append(None)
         self._sim_time_ns.append(sim_time_ns)
         for error in errors:
-            self._keep(error)
+            self.keep(error)
         measured = not whole or self._measure({role: values or {} for role, values in results.items()})
         self.shots_failed += bool(errors) or not measured
         self.shots += 1
+
+    def keep(self, error: ShotError) -> None:
+        """Take an error; beyond the first ones they are only counted."""
+        self.errors_total += 1
+        if len(self.errors) < ERRORS_KEPT:
+            self.errors.append(error)
 
     def metrics(self) -> dict[str, Metric]:
         """Every metric so far, with the value a theory expects."""
@@ -173,15 +179,10 @@ class Recorder:
                 ours = 2 if role == "metrics()" else 1  # frames of this file, which tell a user nothing
                 error.with_traceback(_inner(error.__traceback__, ours))
                 frames = app_traceback(error, self._per_shot)
-        self._keep(ShotError(shot, role, ProgramError.code, text, frames, self._now_ns(shot)))
+        self.keep(ShotError(shot, role, ProgramError.code, text, frames, self._now_ns(shot)))
 
     def _now_ns(self, shot: int) -> int:
         return 0 if shot == WHOLE_RUN else self._sim_time_ns[-1]
-
-    def _keep(self, error: ShotError) -> None:
-        self.errors_total += 1
-        if len(self.errors) < ERRORS_KEPT:
-            self.errors.append(error)
 
 
 def _is_number(value: Any) -> bool:

@@ -36,7 +36,8 @@ class ShotError(msgspec.Struct, frozen=True):
 
     `code` is that of the error class, `traceback` holds the application's own frames, `ended_ns` is when in
     the shot it ended. An error in the application's `metrics()` has that in place of a role; one in its
-    `expected()` or `RANGES` too, and -1 in place of a shot, as it concerns the whole run.
+    `expected()` or `RANGES` too, and -1 in place of a shot, as it concerns the whole run; so has a trace file
+    that could not be written, with the code ``STORAGE``.
     """
 
     shot: int
@@ -202,15 +203,20 @@ class RunResult(msgspec.Struct, kw_only=True):
                 break
             except FileExistsError:
                 n += 1
-        with file:
-            self.path = str(target)
-            if self.shots > INLINE_SHOTS:
-                columns = target.with_suffix(".npz")
-                _write_npz(columns, self.columns())
-                self.path = str(columns)
-            data = self.to_json_dict()
-            self.path = data["path"] = str(target)
-            file.write(msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n")
+        columns = target.with_suffix(".npz")
+        try:
+            with file:
+                self.path = str(target)
+                if self.shots > INLINE_SHOTS:
+                    _write_npz(columns, self.columns())
+                    self.path = str(columns)
+                data = self.to_json_dict()
+                self.path = data["path"] = str(target)
+                file.write(msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n")
+        except BaseException:  # a full disk, Ctrl-C: half a result is worse than none
+            for part in (target, columns):
+                part.unlink(missing_ok=True)
+            raise
         return target
 
 

@@ -17,8 +17,9 @@ from qnos.assembly import assemble
 from qnos.facts import Facts
 from qnos.placing import place
 from qnos.recording import Recorder
-from qnos.results import RunResult, ShotError
+from qnos.results import WHOLE_RUN, RunResult, ShotError
 from qnos.timesplit import TimeSplit
+from qnos.tracefile import TraceFile
 from qruntime.actors import Emit
 from qruntime.kernel import Kernel
 from qruntime.trace import Record, Trace
@@ -180,7 +181,8 @@ def simulate(
     if app.expected is not None:
         theory, facts = app.expected, Facts(network, plan.placement)
         recorder.expect(lambda: theory(facts, plan.inputs))
-    tracer = Trace(trace_file) if trace or trace_file is not None else None
+    file = None if trace_file is None else TraceFile(trace_file)
+    tracer = Trace(file) if trace or file is not None else None
     split = TimeSplit(network, plan.placement) if time_split else None
 
     def on_shot(number: int, ended: list[Ended], records: list[Record]) -> None:
@@ -207,6 +209,10 @@ def simulate(
     except KeyboardInterrupt:
         interrupted = True
     wall_s = time.perf_counter() - began
+    if file is not None:
+        file.flush()
+        if file.fault:
+            recorder.keep(ShotError(WHOLE_RUN, "trace", "STORAGE", file.fault))
     return RunResult(
         app=app.name,
         network=network.name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from typing import IO, NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -34,11 +34,18 @@ def _order(record: Record) -> tuple[int, str, str]:
     return record[0], record[1], record[2]
 
 
+class Sink(Protocol):
+    """Where a trace is written: a binary file, or what acts as one."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes."""
+
+
 class Trace:
     """Collects records shot by shot; writes them to `file` if given, keeps those of the last shot, and a
     digest."""
 
-    def __init__(self, file: IO[bytes] | None = None) -> None:
+    def __init__(self, file: Sink | None = None) -> None:
         self.records: list[Record] = []
         self._file = file
         self._digest = hashlib.sha256()

@@ -27,6 +27,7 @@ from qnos import live
 from qnos.cli import main
 from qnos.loading import load_network
 from qnos.processes import ProcessNetwork
+from qnos.results import WHOLE_RUN
 from qnos.runtime_dir import RuntimeDir
 from qnos.simulate import simulate
 from qruntime.errors import NodeDown, QnosError
@@ -201,13 +202,17 @@ def test_processes_do_not_outlive_the_one_that_started_them(how: signal.Signals)
         assert (said, launcher.returncode) == (b"True\n", 0)
 
 
-def test_full_disk_under_the_trace_of_a_run_is_an_error_that_says_so(started: ProcessNetwork) -> None:
+def test_full_disk_under_the_trace_of_a_run_costs_no_shot_and_is_told(started: ProcessNetwork) -> None:
     class Full(io.BytesIO):
         def write(self, data: object) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises((QnosError, OSError), match="No space left on device"):
-        simulate(load_app("ping"), started.network, shots=5, processes=started, trace_file=Full())
+    found = simulate(load_app("ping"), started.network, shots=5, processes=started, trace_file=Full())
+    whole = simulate(load_app("ping"), started.network, shots=5, trace=True)
+    assert [(error.shot, error.role, error.code, error.message) for error in found.errors] == [
+        (WHOLE_RUN, "trace", "STORAGE", "cannot be written: No space left on device")
+    ]
+    assert (found.results, found.trace_sha256) == (whole.results, whole.trace_sha256)
 
 
 def test_peer_that_never_asks_is_a_timeout_in_simulated_time(started: ProcessNetwork, tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from qnos import live
+from qnos.cli import main
 from qnos.loading import load_network, with_values
 from qnos.runtime_dir import RuntimeDir
 from qruntime.errors import ConfigError
@@ -70,6 +72,11 @@ def test_cancelled_session_ends_and_the_cancellation_is_repeated(name: str, tmp_
     journal, trace = tmp_path / "journal", tmp_path / "trace"
     live.down(name, journal, trace)
     assert live.replay(journal) == hashlib.sha256(trace.read_bytes()).hexdigest()
+    full = CliRunner().invoke(main, ["run", "--replay", str(journal), "--trace", "/dev/full"])
+    assert (full.exit_code, full.stderr) == (
+        1,
+        "Error: /dev/full: trace cannot be written: No space left on device\n",
+    )
 
 
 def test_two_programs_in_vain_get_a_deadlock_and_the_network_goes_on(name: str, tmp_path: Path) -> None:

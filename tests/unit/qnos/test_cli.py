@@ -340,6 +340,14 @@ def test_a_result_that_cannot_be_saved_is_shown_all_the_same(invoke: Invoke, sim
     assert result.stderr == "Error: taken/here: results cannot be saved: Not a directory\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_trace_on_a_full_disk_costs_no_result(invoke: Invoke) -> None:
+    result = invoke("run", "ping", "--shots", "3", "--trace", "/dev/full")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "saved    qnos-results/ping-two_generic-0-1.json"
+    assert result.stderr == "Error: trace: cannot be written: No space left on device\n"
+
+
 def test_a_table_that_cannot_be_written_is_shown_all_the_same(invoke: Invoke, simulated: Simulated) -> None:
     for name in ("no/t.csv", "no/t.parquet"):
         result = invoke("sweep", "teleport", "--vary", "os=ideal,qnodeos", "--shots", "2", "--out", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import re
@@ -14,6 +15,7 @@ import pandas
 import pytest
 from pyarrow import parquet
 
+from qnos import results
 from qnos.loading import load_network, with_values
 from qnos.recording import Recorder
 from qnos.results import INLINE_SHOTS, WHOLE_RUN, RunResult, ShotError
@@ -275,6 +277,23 @@ def test_saved_files_never_overwrite_each_other(tmp_path: Path) -> None:
     first, second = result_of(recorded()).save(tmp_path), result_of(recorded()).save(tmp_path)
     assert [first.name, second.name] == ["agree-two_generic-7-1.json", "agree-two_generic-7-2.json"]
     assert json.loads(first.read_text())["path"] == str(first)
+
+
+@pytest.mark.parametrize("reason", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_half_a_saved_result_does_not_stay(
+    reason: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(path: Path, table: object) -> None:
+        path.write_bytes(b"half")
+        raise reason
+
+    monkeypatch.setattr(results, "INLINE_SHOTS", 0)
+    monkeypatch.setattr(results, "_write_npz", half)
+    with pytest.raises((ConfigError, KeyboardInterrupt)) as caught:
+        result_of(recorded()).save(tmp_path)
+    if isinstance(reason, OSError):
+        assert str(caught.value) == f"{tmp_path}: results cannot be saved: No space left on device"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_odd_names_make_plain_file_names(tmp_path: Path) -> None:
