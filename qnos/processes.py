@@ -15,14 +15,11 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from cnpu.launch import Ended
 from qnos.runtime_dir import RuntimeDir
 from qruntime.client import Client
 from qruntime.control import EndedRow, Load, Run, RunDone, ShotDone
 from qruntime.errors import NodeDown, error_of
-from qruntime.trace import Record
 from qruntime.watch import ORPHANED, Lifeline
 
 if TYPE_CHECKING:
@@ -195,8 +192,7 @@ def run_plan(
 
     def take(shot: ShotDone) -> None:
         nonlocal done
-        records = [Record(*msgspec.structs.astuple(row)) for row in shot.records]
-        on_shot(shot.shot, [_ended(row) for row in shot.ended], records)
+        on_shot(shot.shot, [_ended(row) for row in shot.ended], list(shot.records))
         done += 1
 
     try:

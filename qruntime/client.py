@@ -15,13 +15,13 @@ from qruntime.control import (
     RunDone,
     ShotDone,
     ShotTrace,
-    TraceRow,
     decode_control,
     encode_control,
 )
 from qruntime.errors import NodeDown, error_of
 from qruntime.keys import LOCAL, Guard
 from qruntime.sockets import Sockets
+from qruntime.trace import Record
 from qruntime.watch import Watch
 
 _LOOK_S = 0.2  # how often the caller looks whether all processes live
@@ -107,7 +107,7 @@ class Client:
     ) -> RunDone:
         given_up, self._runs = self._runs, self._runs + 1  # answers to those come first
         self._world.send([encode_control(order)])
-        early: tuple[TraceRow, ...] = ()
+        early: tuple[Record, ...] = ()
         while True:
             message = await self._next(look)
             if given_up:

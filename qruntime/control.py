@@ -20,6 +20,7 @@ from qruntime.actors import Message
 from qruntime.errors import Fault, ProgramError, WireError
 from qruntime.limits import CONTROL_BYTES
 from qruntime.messages import ProcessStatus
+from qruntime.trace import Record
 from qruntime.values import normalise
 from qruntime.wire import VERSION, tag_tuples, untag_tuple
 
@@ -202,23 +203,12 @@ class Run(Message, frozen=True, tag=70):
     trace_path: str = ""
 
 
-class TraceRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One trace record on the wire."""
-
-    t_ns: int
-    node: str
-    unit: str
-    event: str
-    pid: int
-    data: tuple[int | str, ...]
-
-
 class ShotDone(Message, frozen=True, tag=71):
     """One shot is over: how its programs ended, and its trace if it was asked for."""
 
     shot: int
     ended: tuple[EndedRow, ...]
-    records: tuple[TraceRow, ...] = ()
+    records: tuple[Record, ...] = ()
 
 
 class RunDone(Message, frozen=True, tag=72):
@@ -236,7 +226,7 @@ class ShotTrace(Message, frozen=True, tag=73):
     """The beginning of a trace that is too long for its `ShotDone`, which follows with the rest."""
 
     shot: int
-    records: tuple[TraceRow, ...]
+    records: tuple[Record, ...]
 
 
 class SubmitApp(Message, frozen=True, tag=80):

@@ -25,7 +25,6 @@ from qruntime.control import (
     ShotDone,
     ShotTrace,
     SubmitApp,
-    TraceRow,
 )
 from qruntime.errors import ConfigError, Fault, NodeDown, QnosError
 from qruntime.limits import RECORDS_PER_MESSAGE
@@ -121,9 +120,7 @@ class Shots:
         del self._shots[universe.number]
         self._host.close_universe(universe)
         self._spare.append(universe.authority)
-        records: tuple[TraceRow, ...] = ()
-        if shot.trace is not None:
-            records = tuple(TraceRow(*record) for record in shot.trace.end())
+        records = () if shot.trace is None else tuple(shot.trace.end())
         number = universe.authority.shot
         job.finished[number] = ShotDone(number, tuple(shot.ended), records)
         self._go_on()

@@ -23,6 +23,7 @@ from qnos import fields
 from qruntime import control, limits, messages, wire
 from qruntime.actors import Message
 from qruntime.errors import Fault
+from qruntime.trace import Record
 
 DIRECTORY = Path(__file__).parents[1] / "reference"
 FEWEST_NODES, MOST_NODES = 1, 8  # tried for applications whose roles depend on the network
@@ -225,7 +226,7 @@ def wire_page() -> str:
     classes: list[type[Message]] = list(typing.get_args(control.ControlMessage))
     inner = [cls for cls in classes if _tag(cls) < _FIRST_CLIENT_TAG]
     rows: tuple[type[msgspec.Struct], ...] = typing.get_args(control.EffectRow)
-    parts = [
+    parts: list[type] = [
         cls
         for cls in vars(control).values()
         if isinstance(cls, type)
@@ -234,6 +235,7 @@ def wire_page() -> str:
         and cls.__module__ == control.__name__
         and cls not in rows
     ]
+    parts.append(Record)
     return (
         "\n\n".join(
             [
@@ -374,15 +376,18 @@ def _codes() -> str:
     )
 
 
-def _described(cls: type[msgspec.Struct], heading: str) -> str:
-    rows = []
-    for field in msgspec.structs.fields(cls):
-        default = "" if field.required else repr(field.default)
-        rows.append((f"`{field.name}`", _type(cls.__annotations__[field.name]), default))
+def _described(cls: type, heading: str) -> str:
+    defaults = {}
+    if issubclass(cls, msgspec.Struct):
+        fields = msgspec.structs.fields(cls)
+        defaults = {field.name: repr(field.default) for field in fields if not field.required}
+    rows = [(f"`{name}`", _type(hint), defaults.get(name, "")) for name, hint in cls.__annotations__.items()]
     return f"{heading}\n\n{_doc(cls)}\n\n{_table(('field', 'type', 'default'), rows)}"
 
 
 def _type(annotation: object) -> str:
+    if isinstance(annotation, typing.ForwardRef):  # of a NamedTuple
+        annotation = annotation.__forward_arg__
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     return f"`{text}`"
 

@@ -9,9 +9,10 @@ from qnos.loading import load_network
 from qnos.processes import ProcessNetwork
 from qnos.simulate import simulate
 from qruntime.actors import Message
-from qruntime.control import EndedRow, ShotDone, ShotTrace, TraceRow, encode_control
+from qruntime.control import EndedRow, ShotDone, ShotTrace, encode_control
 from qruntime.limits import RECORDS_PER_MESSAGE
 from qruntime.shots import Shots
+from qruntime.trace import Record
 
 ENDED = (EndedRow(0, "alice", 0, {"m": 1}, None, "", 0, 9),)
 
@@ -31,15 +32,13 @@ class Replies:
 )
 def test_parts_of_a_long_trace_are_the_whole_of_it_in_order_and_each_is_a_message(count: int) -> None:
     longest = "x" * 200  # what texts in a trace are cut to
-    records = tuple(
-        TraceRow(i, "alice", "link:bob", "LINK_LAYER_ERROR", 0, (i, longest)) for i in range(count)
-    )
+    records = tuple(Record(i, "alice", "link:bob", "LINK_LAYER_ERROR", 0, (i, longest)) for i in range(count))
     host = Replies()
     Shots(host)._hand_over("client", ShotDone(3, ENDED, records))  # type: ignore[arg-type]
     *early, done = host.sent
     assert isinstance(done, ShotDone)
     assert (done.shot, done.ended) == (3, ENDED)
-    found: tuple[TraceRow, ...] = ()
+    found: tuple[Record, ...] = ()
     for part in [*early, done]:
         assert isinstance(part, ShotTrace | ShotDone)
         assert part.shot == 3

@@ -94,7 +94,8 @@ def messages_of(cls: type[Message]) -> st.SearchStrategy[Message]:
 
 def _struct(cls: type[Any]) -> st.SearchStrategy[Any]:
     hints = typing.get_type_hints(cls)
-    return st.builds(cls, *(_of(hints[name]) for name in cls.__struct_fields__))
+    names = cls.__struct_fields__ if issubclass(cls, msgspec.Struct) else cls._fields
+    return st.builds(cls, *(_of(hints[name]) for name in names))
 
 
 def _of(hint: Any) -> st.SearchStrategy[Any]:
@@ -107,7 +108,7 @@ def _of(hint: Any) -> st.SearchStrategy[Any]:
         return st.tuples(*(_of(arg) for arg in args))
     if origin is dict:
         return st.dictionaries(_of(args[0]), _of(args[1]), max_size=3)
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct | tuple):
         return _struct(hint)
     return _PLAIN[hint]
 
