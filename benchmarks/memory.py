@@ -9,7 +9,7 @@ import qnos
 from benchmarks.table import Row, show
 from cnpu.app import load_app
 from qnos.loading import load_network
-from qnos.simulate import Simulation
+from qnos.simulate import Plan, Simulation
 
 SHOTS = 100_000
 MARKS = 5
@@ -22,7 +22,7 @@ def run(shots: int = SHOTS) -> list[Row]:
 
     First the simulation alone, then `qnos.run`, which keeps every result and grows by no more than these.
     """
-    simulation = Simulation(load_app("teleport"), load_network("two_generic"))
+    simulation = Simulation(Plan(load_app("teleport"), load_network("two_generic")))
     marks: list[tuple[int, float]] = []
     for number in range(shots):
         simulation.shot(number)

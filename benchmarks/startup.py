@@ -9,7 +9,7 @@ import sys
 from benchmarks.table import Row, median_s, show
 from cnpu.app import load_app
 from qnos.loading import load_network
-from qnos.simulate import Simulation
+from qnos.simulate import Plan, Simulation
 
 
 def run() -> list[Row]:
@@ -20,7 +20,7 @@ def run() -> list[Row]:
         for _ in range(5)
     ]
     app, network = load_app("teleport"), load_network("two_generic")
-    build = median_s(lambda: Simulation(app, network))
+    build = median_s(lambda: Simulation(Plan(app, network)))
     load = median_s(lambda: load_network("two_generic"))
     return [
         {"what": "import qnos", "value": statistics.median(imports), "unit": "s", "limit": 0.3},

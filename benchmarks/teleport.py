@@ -11,7 +11,7 @@ from types import FrameType
 from benchmarks.table import Row, show
 from cnpu.app import load_app
 from qnos.loading import load_network
-from qnos.simulate import Simulation
+from qnos.simulate import Plan, Simulation
 from qruntime.trace import Trace
 
 PACKAGES = ("apps", "cnpu", "netqasm_isa", "qdriver", "qnpu", "qnos", "qruntime", "qworld")
@@ -21,7 +21,7 @@ REPEATS = 7
 
 def run() -> list[Row]:
     """Medians over repeated batches of shots."""
-    simulation = Simulation(load_app("teleport"), load_network("two_generic"))
+    simulation = Simulation(Plan(load_app("teleport"), load_network("two_generic")))
     plain = _per_shot(lambda k: simulation.shot(k))
     trace = Trace()
 

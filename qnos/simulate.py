@@ -78,16 +78,9 @@ class Plan:
 class Simulation:
     """The in-process runner: a plan's network on one heap, run shot after shot."""
 
-    def __init__(
-        self,
-        app: App,
-        network: NetworkConfig,
-        *,
-        seed: int = 0,
-        inputs: Inputs | None = None,
-        placement: Mapping[str, str] | None = None,
-    ) -> None:
-        self.plan = plan = Plan(app, network, seed=seed, inputs=inputs, placement=placement)
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        network, seed = plan.network, plan.seed
         self.actors = assemble(network, seed)
         testing = network.testing
         self.kernel = Kernel(
@@ -167,16 +160,14 @@ def simulate(
     QNPU is an operating-system process (or those of a network that is up already), and `in_flight` shots
     are under way at once; the results are the same.
     """
+    plan = Plan(app, network, seed=seed, inputs=inputs, placement=placement)
     if processes:
         from qnos.processes import ProcessRunner  # brings in the event loop and the sockets
 
-        plan = Plan(app, network, seed=seed, inputs=inputs, placement=placement)
         started = None if processes is True else processes
         opened: AbstractContextManager[Simulation | ProcessRunner] = ProcessRunner(plan, in_flight, started)
     else:
-        simulation = Simulation(app, network, seed=seed, inputs=inputs, placement=placement)
-        plan = simulation.plan
-        opened = nullcontext(simulation)
+        opened = nullcontext(Simulation(plan))
     recorder = Recorder(plan.roles, app.metrics, first_shot, app.ranges)
     if app.expected is not None:
         theory, facts = app.expected, Facts(network, plan.placement)

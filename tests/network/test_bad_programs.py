@@ -11,7 +11,7 @@ import pytest
 from cnpu import App, Ended, Launch, Node, Qubit, load_app
 from qnos.loading import load_network
 from qnos.placing import place
-from qnos.simulate import Simulation, simulate
+from qnos.simulate import Plan, Simulation, simulate
 
 BAD_SHOTS = 3  # every third shot
 
@@ -82,7 +82,7 @@ def test_session_beside_a_bad_program_stays_perfect(bad: Callable[..., Any], mar
 
     teleport = load_app("teleport")
     network = load_network("perfect")
-    simulation = Simulation(teleport, network)
+    simulation = Simulation(Plan(teleport, network))
     app = App("bad", {"alice": bad, "bob": bob})
     placement, roles = place(app, network, {})
     for cnpu in simulation.actors.cnpus:

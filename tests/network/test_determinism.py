@@ -17,7 +17,7 @@ import qnos
 from cnpu import Node, load_app
 from qnos.loading import with_values
 from qnos.results import RunResult
-from qnos.simulate import Simulation
+from qnos.simulate import Plan, Simulation
 from qnos.testing import assert_within
 from qruntime.actors import Emit
 from qruntime.trace import Record, Trace
@@ -136,7 +136,7 @@ def shot_trace(simulation: Simulation, number: int) -> list[Record]:
 @pytest.mark.parametrize(("app", "network"), RUNS)
 def test_reset_network_equals_a_new_one_in_any_order_of_shots(app: str, network: str) -> None:
     def build() -> Simulation:
-        return Simulation(load_app(app), qnos.load_network(network), seed=8)
+        return Simulation(Plan(load_app(app), qnos.load_network(network), seed=8))
 
     held = build()
     for number in (3, 0, 3, 11, 1):
@@ -172,9 +172,9 @@ def test_failed_shot_leaves_nothing_to_the_next() -> None:
     assert {error.code for error in result.errors} == {"PROGRAM", "PEER_FAILED", "DEADLOCK"}
     assert len({error.shot for error in result.errors}) < 12, "some shots fail, others do not"
 
-    held = Simulation(load_app(app), qnos.load_network("two_generic"), seed=9)
+    held = Simulation(Plan(load_app(app), qnos.load_network("two_generic"), seed=9))
     for number in range(12):
-        fresh = Simulation(load_app(app), qnos.load_network("two_generic"), seed=9)
+        fresh = Simulation(Plan(load_app(app), qnos.load_network("two_generic"), seed=9))
         assert shot_trace(held, number) == shot_trace(fresh, number)
 
 
@@ -200,7 +200,7 @@ def test_permuted_ranks_break_ties_in_another_order() -> None:
     orders = set()
     for seed in range(6):
         network = with_values("perfect", {"testing.permute_ranks": True})
-        simulation = Simulation(load_app("teleport"), network, seed=seed)
+        simulation = Simulation(Plan(load_app("teleport"), network, seed=seed))
         first: dict[str, None] = {}
 
         def note(actor: str, emit: Emit, first: dict[str, None] = first) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cnpu import App, Ended, Launch, Node, Qubit, load_app
 from qnos.loading import with_values
 from qnos.placing import place
-from qnos.simulate import Simulation
+from qnos.simulate import Plan, Simulation
 from qnos.statistics import Tally
 from qnos.testing import assert_within
 from qruntime.trace import Trace
@@ -31,7 +31,7 @@ class Sessions:
         self.network = with_values(network, values or {})
         first, *others = apps
         self.apps: list[App] = [load_app(first)]
-        self.simulation = Simulation(self.apps[0], self.network, seed=seed)
+        self.simulation = Simulation(Plan(self.apps[0], self.network, seed=seed))
         for app in others:
             self.add(app)
 

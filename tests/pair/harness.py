@@ -25,7 +25,9 @@ from qruntime.errors import Fault
 from qruntime.kernel import Kernel
 from qruntime.messages import Aborted, Cancel, Done, Memory, Refused, Register, RequestFailed, Stop, Submit
 from qruntime.rng import Streams
+from qworld.bell import bell_tensor
 from qworld.engine import Engine
+from qworld.gates import density_of
 from qworld.links import Link, PerfectLink
 from qworld.registry import device_model
 from qworld.world import STATE_UNIT, World
@@ -33,6 +35,8 @@ from qworld.world import STATE_UNIT, World
 MICROSECOND_NS = 1_000
 MILLISECOND_NS = 1_000_000
 SECOND_NS = 1_000_000_000
+BOTH_STARTS = ("both", "create")  # values of `epr_start`
+PHI = density_of(bell_tensor(0))
 NOISELESS = GenericConfig(num_qubits=3, t1_ns=0, t2_ns=0, two_qubit_gate_depolarise=0)
 
 

@@ -15,10 +15,9 @@ from netqasm_isa.epr import (
 from qnpu.settings import QnpuSettings
 from qruntime.limits import LINK_QUEUE, PAIRS_PER_REQUEST, REQUESTS_OPEN
 from qruntime.messages import Aborted, OpenEprSocket
-from qworld.bell import bell_tensor
-from qworld.gates import density_of
 from qworld.links import DepolariseLink, PerfectLink
 from tests.pair.harness import (
+    BOTH_STARTS,
     MILLISECOND_NS,
     Bench,
     bits_of,
@@ -34,9 +33,6 @@ from tests.pair.harness import (
     receive,
     requests,
 )
-
-BOTH_STARTS = ("both", "create")
-PHI = density_of(bell_tensor(0))
 
 
 @pytest.mark.parametrize("start", BOTH_STARTS)

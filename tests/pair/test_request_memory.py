@@ -13,10 +13,9 @@ from netqasm_isa.epr import (
 from qdriver.generic import GenericConfig
 from qnpu.settings import QnpuSettings
 from qruntime.messages import Done
-from qworld.bell import bell_tensor
-from qworld.gates import density_of
 from qworld.links import PerfectLink
 from tests.pair.harness import (
+    BOTH_STARTS,
     MILLISECOND_NS,
     Bench,
     bits_of,
@@ -30,9 +29,6 @@ from tests.pair.harness import (
     receive,
     requests,
 )
-
-BOTH_STARTS = ("both", "create")
-PHI = density_of(bell_tensor(0))
 
 
 @pytest.mark.parametrize("start", BOTH_STARTS)

@@ -23,8 +23,10 @@ from qworld.bell import bell_tensor
 from qworld.gates import density_of
 from qworld.links import DepolariseLink, PerfectLink
 from tests.pair.harness import (
+    BOTH_STARTS,
     MICROSECOND_NS,
     MILLISECOND_NS,
+    PHI,
     Bench,
     assert_quiet,
     bits_of,
@@ -39,9 +41,6 @@ from tests.pair.harness import (
     receive,
     requests,
 )
-
-BOTH_STARTS = ("both", "create")
-PHI = density_of(bell_tensor(0))
 
 
 @pytest.mark.parametrize("start", BOTH_STARTS)

@@ -9,11 +9,11 @@ import pytest
 
 from qnpu.settings import QnpuSettings
 from qruntime.messages import Aborted, Done, RequestFailed
-from qworld.bell import bell_tensor
-from qworld.gates import density_of
 from qworld.links import DepolariseLink
 from tests.pair.harness import (
+    BOTH_STARTS,
     MILLISECOND_NS,
+    PHI,
     Bench,
     bits_of,
     keep,
@@ -22,9 +22,6 @@ from tests.pair.harness import (
     receive,
     requests,
 )
-
-BOTH_STARTS = ("both", "create")
-PHI = density_of(bell_tensor(0))
 
 
 @pytest.mark.parametrize("start", BOTH_STARTS)

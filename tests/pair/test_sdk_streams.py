@@ -19,10 +19,9 @@ from qdriver.generic import GenericConfig
 from qdriver.spec import VirtualQubit
 from qnpu.settings import QnpuSettings
 from qruntime.messages import Done, Register, Stop, Submit
-from qworld.bell import bell_tensor
-from qworld.gates import density_of
 from qworld.links import DepolariseLink, Link, PerfectLink
 from tests.pair.harness import (
+    PHI,
     Bench,
     array_of,
     assert_quiet,
@@ -38,7 +37,6 @@ VECTORS = Path(__file__).parents[1] / "unit" / "netqasm_isa" / "netqasm_vectors.
 STREAMS: dict[str, dict[str, Any]] = {
     stream["name"]: stream for stream in json.loads(VECTORS.read_text())["sdk_streams"]
 }
-PHI = density_of(bell_tensor(0))
 OURS, THEIRS = 0, 1  # the recorded program is node 0 and speaks of node 1
 OUR_SOCKET, THEIR_SOCKET = 1, 2
 LINKS: dict[str, Link] = {

@@ -17,6 +17,7 @@ from qworld.gates import density_of
 from qworld.links import PerfectLink
 from tests.pair.harness import (
     MILLISECOND_NS,
+    PHI,
     Bench,
     assert_quiet,
     bits_of,
@@ -32,7 +33,6 @@ from tests.pair.harness import (
 
 CREATE = QnpuSettings(epr_start="create", unclaimed_timeout_ns=10 * MILLISECOND_NS)
 ONE = GenericConfig(num_qubits=1, t1_ns=0, t2_ns=0)
-PHI = density_of(bell_tensor(0))
 PAIR_NS = 5_000
 
 

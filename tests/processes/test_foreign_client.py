@@ -69,7 +69,7 @@ def test_foreign_client_knows_nothing_of_ours() -> None:
 
 def test_foreign_cnpu_teleports_a_state_as_our_own_would(started: WithForeignCnpu) -> None:
     plan = Plan(load_app("teleport"), started.network, seed=SEED)
-    ours = Simulation(plan.app, plan.network, seed=SEED)
+    ours = Simulation(plan)
     told: dict[int, tuple[dict[str, Ended], list[Record]]] = {}
     started.run(
         plan,

@@ -21,24 +21,14 @@ from qruntime.limits import CONTROL_BYTES, VALUE_DEPTH
 from qruntime.wire import VERSION, encode
 from tests.unit.qruntime import golden
 from tests.unit.qruntime.control_examples import EXAMPLES, TYPES
+from tests.unit.qruntime.forged import HEADER, TUPLE_EXT, fuzzed, packed, tag_of
 from tests.unit.qruntime.message_examples import EXAMPLES as DATA_EXAMPLES
 from tests.unit.qruntime.message_examples import fields, messages_of
 from tests.unit.qruntime.program_values import shape, values
 
-HEADER = bytes([VERSION])
-TUPLE_EXT = 1
 GOLDEN_BYTES = [encode_control(message) for message in EXAMPLES]
 
 by_type = pytest.mark.parametrize("message", EXAMPLES, ids=[type(message).__name__ for message in EXAMPLES])
-
-
-def tag_of(cls: type[Message]) -> Any:
-    return cls.__struct_config__.tag
-
-
-def packed(*items: Any) -> bytes:
-    """A message of this version with arbitrary items, as another program would write it."""
-    return HEADER + msgpack.packb(list(items))
 
 
 def items_of(message: Message) -> list[Any]:
@@ -292,54 +282,12 @@ def test_control_message_of_the_longest_length_travels_and_a_longer_one_is_refus
 FUZZ = 20_000  # strings of bytes, seed 2
 
 
-def _mutated(source: random.Random, data: bytes) -> bytes:
-    """`data` with a few bytes changed, cut out or put in, after the version byte."""
-    changed = bytearray(data)
-    for _ in range(source.randint(1, 3)):
-        at = source.randrange(1, len(changed) + 1)
-        match source.randrange(3):
-            case 0:
-                changed[at : at + 1] = source.randbytes(1)
-            case 1:
-                del changed[at : at + source.randint(1, 4)]
-            case _:
-                changed[at:at] = source.randbytes(source.randint(1, 4))
-    return bytes(changed)
-
-
-def _tree(source: random.Random, depth: int) -> Any:
-    kind = source.randrange(10 if depth else 7)
-    if kind < 7:
-        return (
-            source.randint(-3, 80),
-            None,
-            True,
-            0.5,
-            "ab",
-            b"\xff",
-            msgpack.ExtType(source.randrange(3), source.randbytes(2)),
-        )[kind]
-    items = [_tree(source, depth - 1) for _ in range(source.randrange(5))]
-    return items if kind < 9 else {"k": items}
-
-
-def _fuzz(source: random.Random, number: int) -> bytes:
-    match number % 4:
-        case 0:
-            return HEADER + source.randbytes(source.randint(0, 60))
-        case 1:
-            cls = source.choice(TYPES)
-            return packed(tag_of(cls), *(_tree(source, 4) for _ in cls.__struct_fields__))
-        case _:
-            return _mutated(source, source.choice(GOLDEN_BYTES))
-
-
 def test_any_bytes_are_a_control_message_or_a_wire_error() -> None:
     source = random.Random(2)
     accepted = 0
     for number in range(FUZZ):
         try:
-            message = decode_control(_fuzz(source, number))
+            message = decode_control(fuzzed(source, number, TYPES, GOLDEN_BYTES))
         except WireError:
             continue
         accepted += 1

@@ -18,28 +18,17 @@ from qruntime.errors import Fault, WireError
 from qruntime.limits import MESSAGE_BYTES, VALUE_DEPTH
 from qruntime.wire import VERSION, decode, encode
 from tests.unit.qruntime import golden
+from tests.unit.qruntime.forged import HEADER, TUPLE_EXT, fuzzed, packed, tag_of
 from tests.unit.qruntime.message_examples import EXAMPLES, TYPES, fields, messages_of, plain
 from tests.unit.qruntime.program_values import shape, values
 
-HEADER = bytes([VERSION])
-TUPLE_EXT = 1
-
 by_type = pytest.mark.parametrize("message", EXAMPLES, ids=[type(message).__name__ for message in EXAMPLES])
-
-
-def tag_of(cls: type[Message]) -> Any:
-    return cls.__struct_config__.tag
 
 
 def pack(value: Any) -> bytes:
     """MessagePack of the msgpack package."""
     data: bytes = msgpack.packb(value)
     return data
-
-
-def packed(*items: Any) -> bytes:
-    """A message of this version with arbitrary items, as another program would write it."""
-    return HEADER + pack(list(items))
 
 
 def classical(raw_value: bytes) -> bytes:
@@ -276,55 +265,6 @@ def test_message_of_the_longest_length_travels_and_a_longer_one_is_refused_at_bo
 FUZZ = 20_000  # strings of bytes, seed 1
 
 
-def _mutated(source: random.Random, data: bytes) -> bytes:
-    """`data` with a few bytes changed, cut out or put in, after the version byte."""
-    changed = bytearray(data)
-    for _ in range(source.randint(1, 3)):
-        at = source.randrange(1, len(changed) + 1)
-        match source.randrange(3):
-            case 0:
-                changed[at : at + 1] = source.randbytes(1)
-            case 1:
-                del changed[at : at + source.randint(1, 4)]
-            case _:
-                changed[at:at] = source.randbytes(source.randint(1, 4))
-    return bytes(changed)
-
-
-def _tree(source: random.Random, depth: int) -> Any:
-    kind = source.randrange(10 if depth else 7)
-    if kind < 3:
-        return source.randint(-3, 50)
-    if kind < 7:
-        return (
-            None,
-            True,
-            0.5,
-            "",
-            "ab",
-            b"\xff",
-            msgpack.ExtType(source.randrange(3), source.randbytes(2)),
-        )[source.randrange(7)]
-    items = [_tree(source, depth - 1) for _ in range(source.randrange(5))]
-    if kind < 9:
-        return items
-    return dict(enumerate(items)) | {"k": 1}
-
-
-def _fuzz(source: random.Random, number: int) -> bytes:
-    match number % 4:
-        case 0:
-            return source.randbytes(source.randint(0, 60))
-        case 1:
-            return HEADER + source.randbytes(source.randint(0, 60))
-        case 2:
-            cls = source.choice(TYPES)
-            items = [_tree(source, 4) for _ in cls.__struct_fields__]
-            return packed(tag_of(cls), *items)
-        case _:
-            return _mutated(source, source.choice(GOLDEN_BYTES))
-
-
 GOLDEN_BYTES = [encode(message) for message in EXAMPLES]
 
 
@@ -332,7 +272,7 @@ def test_any_bytes_are_a_message_or_a_wire_error() -> None:
     source = random.Random(1)
     accepted = 0
     for number in range(FUZZ):
-        data = _fuzz(source, number)
+        data = fuzzed(source, number, TYPES, GOLDEN_BYTES)
         try:
             message = decode(data)
         except WireError:
