@@ -38,13 +38,15 @@ class LinkPoint(msgspec.Struct, frozen=True):
     """One calibrated working point of a link: what fidelity it gives, how often, how fast.
 
     `parameter` is what the hardware sets to be there (a bright-state population, say), in units of 1e-6.
-    `bell_states` are those it may herald.
+    `cycle_ns` is the time of an attempt whose pair is kept, `measure_cycle_ns` of one that is measured at
+    once. `bell_states` are those it may herald.
     """
 
     parameter: int
     fidelity: float
     success_probability: float
     cycle_ns: float
+    measure_cycle_ns: float
     bell_states: tuple[int, ...] = (0,)
 
 

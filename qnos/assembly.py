@@ -13,6 +13,7 @@ from qnpu.main import Qnpu
 from qruntime.limits import GROUP_QUBITS
 from qruntime.rng import Streams
 from qworld.engine import Engine
+from qworld.links import WorkingPoint
 from qworld.registry import device_model
 from qworld.world import World
 
@@ -96,7 +97,7 @@ def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:
         }
         links = {}
         for link in network.links:
-            a, b = sorted(nodes.index(name) for name in link.nodes)
+            a, b = (nodes.index(name) for name in link.nodes)
             if a in devices:
                 links[a, b] = link.model
         worlds.append(World(nodes, devices, links, streams, engine, ticks, world))
@@ -119,7 +120,10 @@ def world_names(network: NetworkConfig) -> list[str]:
 def device_spec(network: NetworkConfig, node_id: int) -> DeviceSpec:
     """The device of one node as its OS sees it."""
     node = network.nodes[node_id]
-    points = {j: (_working_point(link),) for j, link in _links_of(network, node.name)}
+    points = {
+        j: tuple(_as_known_to_the_os(point) for point in link.model.points())
+        for j, link in _links_of(network, node.name)
+    }
     return hardware(node.device.kind).spec(node.device.parameters, points)
 
 
@@ -132,9 +136,10 @@ def _links_of(network: NetworkConfig, node: str) -> list[tuple[int, LinkConfig]]
     ]
 
 
-def _working_point(link: LinkConfig) -> LinkPoint:
-    model = link.model
-    return LinkPoint(0, model.fidelity, model.success_probability, model.cycle_ns, model.bell_states)
+def _as_known_to_the_os(at: WorkingPoint) -> LinkPoint:
+    return LinkPoint(
+        at.parameter, at.fidelity, at.success_probability, at.cycle_ns, at.measure_cycle_ns, at.bell_states
+    )
 
 
 def channels(network: NetworkConfig) -> dict[tuple[str, str], int]:

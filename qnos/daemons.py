@@ -107,7 +107,7 @@ def universe_maker(network: NetworkConfig) -> MakeUniverse:
     worlds = list(dict.fromkeys(world_names(network)))
     heralds: dict[tuple[str, str], int] = {}
     for link in network.links:
-        least = int(link.model.cycle_ns)
+        least = min(int(min(at.cycle_ns, at.measure_cycle_ns)) for at in link.model.points())
         for a, b in (link.nodes, link.nodes[::-1]):
             heralds[f"{a}/qnpu", f"{b}/qnpu"] = least
     reach = distances([*names, *worlds], ways, worlds, heralds)

@@ -10,7 +10,7 @@ from typing import Any
 
 from qnos.config import NetworkConfig, OsConfig
 from qnos.lab import Lab
-from qworld.links import DepolariseLink, Link, PerfectLink
+from qworld.links import DepolariseLink, PerfectLink, WorkingPoint
 
 
 class Facts:
@@ -33,19 +33,20 @@ class Facts:
         """Parameters of the device under a role."""
         return self._node(role).parameters
 
-    def link(self, a: str, b: str) -> Link | None:
-        """The link between two roles, None if their nodes have none."""
+    def link(self, a: str, b: str) -> WorkingPoint | None:
+        """The link between two roles as it is run by default, None if their nodes have none."""
         found = self.network.link_between(self.placement[a], self.placement[b])
-        return None if found is None else found.model
+        return None if found is None else found.model.points()[0]
 
     def werner_fidelity(self, a: str, b: str) -> float | None:
         """Fidelity of delivered pairs if they are Werner states about |Phi+> (or perfect), None
         otherwise."""
-        link = self.link(a, b)
-        if isinstance(link, PerfectLink | DepolariseLink) and (
-            link.bell_states == (0,) or self.corrections_are_free(a, b)
-        ):
-            return link.fidelity
+        found = self.network.link_between(self.placement[a], self.placement[b])
+        if found is None or not isinstance(found.model, PerfectLink | DepolariseLink):
+            return None
+        point = found.model.points()[0]
+        if point.bell_states == (0,) or self.corrections_are_free(a, b):
+            return point.fidelity
         return None
 
     def corrections_are_free(self, a: str, b: str) -> bool:

@@ -43,10 +43,10 @@ def device_noise(device: DeviceConfig) -> str:
 
 
 def link_noise(link: LinkConfig) -> str:
-    """The fidelity of a link's pairs and how often they come; says so if they are perfect."""
-    model = link.model
-    pair = "perfect pairs" if model.fidelity == 1 else f"pairs of fidelity {fields.number(model.fidelity)}"
-    mean_ns = model.cycle_ns / model.success_probability
+    """The fidelity of a link's pairs by default and how often they come; says so if they are perfect."""
+    point = link.model.points()[0]
+    pair = "perfect pairs" if point.fidelity == 1 else f"pairs of fidelity {fields.number(point.fidelity)}"
+    mean_ns = point.cycle_ns / point.success_probability
     return f"{pair}, one in {duration(mean_ns)} on average"
 
 

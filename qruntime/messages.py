@@ -325,7 +325,8 @@ ROTATION_GATES = (
 class EntangleItem(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """One pair the sender is ready to make: absolute id (queue, sequence), pair index, and how to end it.
 
-    `measure` False: keep the qubit. True: rotate (axes, three n of n pi/16) and measure at once.
+    `measure` False: keep the qubit. True: rotate (axes, three n of n pi/16) and measure at once. `parameter`
+    is the working point the link is to be run at (`LinkPoint.parameter`).
     """
 
     queue: int
@@ -334,6 +335,7 @@ class EntangleItem(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
     measure: bool = False
     axes: int = 0
     rotations: tuple[int, int, int] = (0, 0, 0)
+    parameter: int = 0
 
 
 class Entangle(Message, frozen=True, tag=41):
@@ -341,7 +343,8 @@ class Entangle(Message, frozen=True, tag=41):
 
     It replaces what was said for this link before; no items means it leaves that state. Attempts run while
     both devices hold a common item; the lowest common one is served. `heard` counts the pairs of this link
-    that the sender knows of: what it said without knowing of the last one is void.
+    that the sender knows of: what it said without knowing of the last one is void. `number` comes back in
+    the `Attempted` that answers.
     """
 
     peer: int
@@ -349,6 +352,7 @@ class Entangle(Message, frozen=True, tag=41):
     start_ns: int
     heard: int
     items: tuple[EntangleItem, ...]
+    number: int = 0
 
 
 class Response(IntEnum):
@@ -372,11 +376,12 @@ class Response(IntEnum):
 
 
 class Outcome(Message, frozen=True, tag=42):
-    """Response to the operation `ref`: SUCCESS_ZERO or SUCCESS_ONE for a measurement, else a failure
-    code."""
+    """Response to the operation `ref`: SUCCESS_ZERO or SUCCESS_ONE for a measurement, else a failure code
+    and what is known of the reason."""
 
     ref: int
     response: int
+    detail: str = ""
 
 
 class Herald(Message, frozen=True, tag=43):
@@ -399,10 +404,23 @@ class Herald(Message, frozen=True, tag=43):
     outcome: int = -1
 
 
+class Attempted(Message, frozen=True, tag=44):
+    """What became of the first attempt since the sender's `Entangle` of that number, or since the peer came
+    or went.
+
+    ENTANGLEMENT_FAILURE: both devices are attempting, and go on. ENTANGLEMENT_SYNC_FAILURE: the peer's was
+    not. Only a device that can do nothing else meanwhile is told.
+    """
+
+    peer: int
+    number: int
+    response: int
+
+
 AnyMessage = (
     Register | OpenEprSocket | Submit | Cancel | ReadMemory | Stop | Status
     | Refused | Done | Aborted | RequestFailed | Memory | StatusReport
     | LinkAdd | LinkAck | LinkReject | LinkClaim | LinkWithdraw | LinkExpire | LinkExpireAck
     | ClassicalMessage | ProgramEnded
-    | Operate | Entangle | Outcome | Herald
+    | Operate | Entangle | Outcome | Herald | Attempted
 )  # fmt: skip

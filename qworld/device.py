@@ -1,14 +1,16 @@
 """Simulated devices: physical qubits, native operations and their noise.
 
-`Device` keeps the qubits and the clock of one node's hardware; a kind of hardware (`generic.py`) adds the
-noisy transfer matrix of each native operation. The order in which noise acts: each qubit decoheres while it
-idles, from the end of its last operation to the start of the next; an operation's own noise acts after its
-ideal action, whatever it lasts.
+`Device` keeps the qubits and the clock of one node's hardware; a kind of hardware adds the noisy transfer
+matrix of each native operation, mostly as tables (`tabled.py`). The order in which noise acts: each qubit
+decoheres while it idles, from the end of its last operation to the start of the next; an operation's own
+noise acts after its ideal action, whatever it lasts. Operations run one after another, but those of one gate
+in `parallel` may begin together on different qubits.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from qruntime.messages import ROTATION_GATES, DeviceOp, OpCode, Response
 from qruntime.rng import Stream
@@ -23,10 +25,15 @@ class Device(ABC):
     Subclasses give durations and noisy maps; this class applies them in time.
     """
 
+    attempt_exclusive = False  # nothing else runs while it attempts entanglement
+    parallel: frozenset[str] = frozenset()  # gates that may begin together on different qubits
+    readout_keeps_coherence = True  # a faulty readout is a weak measurement; else it is right and misreported
+
     def __init__(self, num_qubits: int, engine: Engine) -> None:
         self.engine = engine
         self.qubits: list[Qubit | None] = [None] * num_qubits
         self.busy_ns = 0  # end of the last operation
+        self._last = ("", -1)  # gate and start of the last operation
 
     # --- what a kind of hardware says -----------------------------------------------------------------
 
@@ -53,12 +60,37 @@ class Device(ABC):
     def readout(self, qubit: int) -> tuple[float, float]:
         """P(read 1 | 0) and P(read 0 | 1) of `qubit`."""
 
+    def begin_shot(self, stream: Callable[[str], Stream]) -> None:  # noqa: B027 - most have nothing to draw
+        """A shot begins on a device as new; what varies from shot to shot is drawn here.
+
+        `stream(purpose)` is this shot's random stream of the device for one purpose.
+        """
+
+    @property
+    def can_herald(self) -> bool:
+        """Whether attempts can succeed at all in this shot."""
+        return True
+
+    def collective(self, op: DeviceOp) -> None:
+        """Do an operation on all qubits present, at `op.start_ns`.
+
+        Raises KeyError for one the device does not have.
+        """
+        raise KeyError(op.gate)
+
+    def after_attempts(self, count: int, bright: float) -> None:  # noqa: B027 - most are not disturbed
+        """What `count` attempts to entangle did to the qubits that took no part.
+
+        `bright` is the bright-state population of the one that did.
+        """
+
     # --- what the world calls -------------------------------------------------------------------------
 
     def reset(self) -> None:
         """As new; the engine is cleared by its owner."""
         self.qubits = [None] * len(self.qubits)
         self.busy_ns = 0
+        self._last = ("", -1)
 
     def operate(self, op: DeviceOp, stream: Stream) -> tuple[int, int]:
         """Do one native operation; returns (end in ns, response code).
@@ -71,15 +103,18 @@ class Device(ABC):
         if kind == _DISCARD:
             self.place(qubit, None)
             return start, Response.SUCCESS_ZERO
+        if kind == _ALL_QUBITS:
+            return self._operate_all(op)
         if not 0 <= qubit < len(self.qubits) or op.qubit2 >= len(self.qubits) or op.qubit2 == qubit:
             return start, Response.INVALID_QUBIT
-        if start < self.busy_ns:
+        if start < self.busy_ns and not (op.gate in self.parallel and self._last == (op.gate, start)):
             return start, Response.HARDWARE_FAILURE
         try:
             end = start + self.duration_ns(op)
         except KeyError:
             return start, Response.UNSUPPORTED_REQUEST
-        self.busy_ns = end
+        self.busy_ns = max(end, self.busy_ns) if start < self.busy_ns else end
+        self._last = (op.gate, start)
         engine = self.engine
         q = self.qubits[qubit] or self._fresh(qubit, start)
         if kind == _ONE_QUBIT:
@@ -105,6 +140,24 @@ class Device(ABC):
         else:
             return start, Response.UNSUPPORTED_REQUEST
         engine.touch(q, end)
+        return end, Response.SUCCESS_ZERO
+
+    def _operate_all(self, op: DeviceOp) -> tuple[int, int]:
+        start = op.start_ns
+        if start < self.busy_ns:
+            return start, Response.HARDWARE_FAILURE
+        try:
+            end = start + self.duration_ns(op)
+            self.collective(op)
+        except KeyError:
+            return start, Response.UNSUPPORTED_REQUEST
+        except GroupTooLarge:
+            return start, Response.SIMULATION_LIMIT
+        self.busy_ns = end
+        self._last = (op.gate, start)
+        for q in self.qubits:
+            if q is not None:
+                self.engine.touch(q, end)
         return end, Response.SUCCESS_ZERO
 
     def measure_pair_half(
@@ -136,7 +189,7 @@ class Device(ABC):
     def _measure(self, q: Qubit, qubit: int, start_ns: int, stream: Stream) -> int:
         self.engine.idle_until(q, start_ns)
         e0, e1 = self.readout(qubit)
-        return self.engine.measure(q, stream.uniform(), e0, e1)
+        return self.engine.measure(q, stream.uniform(), e0, e1, self.readout_keeps_coherence)
 
     def _fresh(self, qubit: int, t_ns: int) -> Qubit:
         """A place nobody has prepared holds |0>."""
@@ -150,4 +203,4 @@ _DISCARD, _INIT, _MEASURE = (
     int(OpCode.INIT),
     int(OpCode.MEASURE),
 )  # plain ints: a hot path
-_ONE_QUBIT, _TWO_QUBIT = int(OpCode.ONE_QUBIT), int(OpCode.TWO_QUBIT)
+_ONE_QUBIT, _TWO_QUBIT, _ALL_QUBITS = int(OpCode.ONE_QUBIT), int(OpCode.TWO_QUBIT), int(OpCode.ALL_QUBITS)

@@ -1,13 +1,16 @@
 """Entanglement links: how often an attempt succeeds, how long it takes, and the state it leaves.
 
-A link model is a schema for the network file and four facts: `cycle_ns`, `success_probability`, `fidelity`
-and `herald(u)`. Attempts are never stepped through: `attempts(u, p)` draws their number from the geometric
+A link model is a schema for the network file with one question to it, `points`: the working points at which
+the link can be run, the one it is run at by default first. A `WorkingPoint` says everything about attempts
+there. Attempts are never stepped through: `attempts(u, p)` draws their number from the geometric
 distribution.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Protocol
 
 import msgspec
@@ -18,27 +21,44 @@ from qworld.bell import werner_tensor
 from qworld.gates import Tensor
 
 
-class Link(Protocol):
-    """What the world asks of a link model."""
+class WorkingPoint(msgspec.Struct, frozen=True, eq=False):
+    """A link as it is when it is set to one value of its parameter.
 
-    @property
-    def cycle_ns(self) -> float:
-        """Duration of one attempt, from trigger to the answer at the farther node."""
+    `parameter` is what the hardware sets (a bright-state population, say) in units of 1e-6, 0 if there is
+    nothing to set. `cycle_ns` is the time of one attempt whose pair is kept, from trigger to the answer at
+    the farther node, `measure_cycle_ns` that of one whose halves are measured at once. `outcomes` lists what
+    may be heralded: probability (they sum to 1), Bell state, and the state of the pair as a (4, 4) Pauli
+    tensor, first axis the node named first. `bright` is the probability with which the communication qubit
+    of each end takes part in an attempt in its bright state.
+    """
 
-    @property
-    def success_probability(self) -> float:
-        """Probability that one attempt heralds."""
-
-    @property
-    def fidelity(self) -> float:
-        """Fidelity of the heralded pair to the Bell state it was heralded as."""
+    parameter: int
+    fidelity: float
+    success_probability: float
+    cycle_ns: float
+    measure_cycle_ns: float
+    outcomes: tuple[tuple[float, int, Tensor], ...]
+    bright: tuple[float, float] = (0.5, 0.5)
 
     @property
     def bell_states(self) -> tuple[int, ...]:
         """The Bell states it may herald."""
+        return tuple(dict.fromkeys(bell for _, bell, _ in self.outcomes))
 
     def herald(self, u: float) -> tuple[int, Tensor]:
-        """Which Bell state the uniform draw `u` heralds, and the pair's state as a (4, 4) Pauli tensor."""
+        """Which Bell state the uniform draw `u` in [0, 1) heralds, and the state of the pair."""
+        for probability, bell, tensor in self.outcomes:
+            u -= probability
+            if u < 0:
+                return bell, tensor
+        return bell, tensor
+
+
+class Link(Protocol):
+    """What others ask of a link model."""
+
+    def points(self) -> Sequence[WorkingPoint]:
+        """Where the link can be run; the default comes first, the others in any order."""
 
 
 class PerfectLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,29 +66,9 @@ class PerfectLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     delay_ns: Annotated[float, Meta(ge=0, le=LONGEST_NS, description="time to make a pair")] = 1000.0
 
-    @property
-    def cycle_ns(self) -> float:
-        """One attempt takes the whole delay."""
-        return self.delay_ns
-
-    @property
-    def success_probability(self) -> float:
-        """Never fails."""
-        return 1.0
-
-    @property
-    def fidelity(self) -> float:
-        """Exact."""
-        return 1.0
-
-    @property
-    def bell_states(self) -> tuple[int, ...]:
-        """|Phi+> only."""
-        return (0,)
-
-    def herald(self, u: float) -> tuple[int, Tensor]:
-        """|Phi+> whatever `u`."""
-        return 0, werner_tensor(1.0, 0)
+    def points(self) -> Sequence[WorkingPoint]:
+        """One: never fails, exact."""
+        return _werner(1.0, 1.0, self.delay_ns, (0,))
 
 
 class DepolariseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,21 +83,25 @@ class DepolariseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         bool, Meta(description="herald any of the four Bell states, with equal probability")
     ] = False
 
-    @property
-    def bell_states(self) -> tuple[int, ...]:
-        """|Phi+>, or all four."""
-        return (0, 1, 2, 3) if self.random_bell_state else (0,)
-
-    def herald(self, u: float) -> tuple[int, Tensor]:
-        """|Phi+>, or with `random_bell_state` the one in whose quarter `u` lies."""
-        bell = int(4 * u) if self.random_bell_state else 0
-        return bell, werner_tensor(self.fidelity, bell)
+    def points(self) -> Sequence[WorkingPoint]:
+        """One: |Phi+>, or with `random_bell_state` the Bell state in whose quarter the draw lies."""
+        bells = (0, 1, 2, 3) if self.random_bell_state else (0,)
+        return _werner(self.fidelity, self.success_probability, self.cycle_ns, bells)
 
 
 KINDS: dict[str, type[PerfectLink] | type[DepolariseLink]] = {
     "perfect": PerfectLink,
     "depolarise": DepolariseLink,
 }
+
+
+@lru_cache(maxsize=1024)
+def _werner(
+    fidelity: float, success_probability: float, cycle_ns: float, bells: tuple[int, ...]
+) -> tuple[WorkingPoint, ...]:
+    share = 1 / len(bells)
+    outcomes = tuple((share, bell, werner_tensor(fidelity, bell)) for bell in bells)
+    return (WorkingPoint(0, fidelity, success_probability, cycle_ns, cycle_ns, outcomes),)
 
 
 def attempts(u: float, success_probability: float) -> int:

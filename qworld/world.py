@@ -7,18 +7,29 @@ inside: a program learns about its qubits only by measuring them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
 
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Send, SetTimer, Wait
 from qruntime.limits import DUMP_QUBITS, GROUP_QUBITS
-from qruntime.messages import DeviceOp, Entangle, EntangleItem, Herald, OpCode, Operate, Outcome, Response
+from qruntime.messages import (
+    Attempted,
+    DeviceOp,
+    Entangle,
+    EntangleItem,
+    Herald,
+    OpCode,
+    Operate,
+    Outcome,
+    Response,
+)
 from qruntime.rng import Stream, Streams
 from qworld.device import Device
-from qworld.engine import Engine
+from qworld.engine import Engine, Qubit
 from qworld.gates import Tensor, density_of
-from qworld.links import Link, attempts
+from qworld.links import Link, WorkingPoint, attempts
 
 STATE_UNIT = 1_000_000_000  # density matrices go into the trace in units of 1e-9: traces hold no floats
 _DUMP_NOTHING, _DUMP_GLOBAL = 0, 2
@@ -27,32 +38,42 @@ _KET0 = np.array([1.0, 0.0, 0.0, 1.0])
 
 
 class _Side(msgspec.Struct):
-    """One device's word on one link: from when, with which qubit, for which items."""
+    """One device's word on one link: from when, with which qubit, for which items.
+
+    `together` is what an exclusive device was last told about its attempts, None for nothing yet.
+    """
 
     qubit: int
     start_ns: int
     items: dict[tuple[int, int, int], EntangleItem]
+    number: int
+    together: bool | None = None
 
 
 class _Stretch(msgspec.Struct):
-    """Attempts in progress on one link for one item; it ends at success unless somebody cancels."""
+    """Attempts in progress on one link for one item; it ends at success unless somebody cancels.
+
+    `attempts` is 0 if none can succeed.
+    """
 
     item: tuple[int, int, int]
     start_ns: int
     attempts: int
-    end_ns: int
     qubits: tuple[int, int]
+    point: WorkingPoint
+    cycle_ns: float
 
 
 class _LinkState:
     """A link between the devices of nodes `a` < `b`."""
 
-    __slots__ = ("a", "b", "grid_ns", "model", "name", "serial", "sides", "stretch")
+    __slots__ = ("a", "b", "flipped", "grid_ns", "name", "points", "serial", "sides", "stretch")
 
-    def __init__(self, a: int, b: int, model: Link, grid_ns: int, name: str) -> None:
+    def __init__(self, a: int, b: int, model: Link, flipped: bool, grid_ns: int, name: str) -> None:
         self.a = a
         self.b = b
-        self.model = model
+        self.flipped = flipped  # the model's first end is b
+        self.points = {point.parameter: point for point in reversed(model.points())}
         self.grid_ns = grid_ns
         self.name = name
         self.sides: dict[int, _Side] = {}
@@ -63,7 +84,7 @@ class _LinkState:
 class World:
     """The actor.
 
-    `devices` by node id, `links` by pair of node ids (lower first).
+    `devices` by node id, `links` by pair of node ids, in the order in which the model names its ends.
     """
 
     def __init__(
@@ -84,13 +105,20 @@ class World:
         self._streams = streams
         self._shot = 0
         self._drawn: dict[str, Stream] = {}
-        ticks = ticks_ns or {}
-        self._links = {
-            (a, b): _LinkState(a, b, model, max(ticks.get(a, 0), ticks.get(b, 0)), f"{nodes[a]}-{nodes[b]}")
-            for (a, b), model in links.items()
-        }
+        self._ticks_ns = [(ticks_ns or {}).get(i, 0) for i in range(len(nodes))]
+        self._links: dict[tuple[int, int], _LinkState] = {}
+        for (first, second), model in links.items():
+            a, b = min(first, second), max(first, second)
+            grid_ns = max(self._ticks_ns[a], self._ticks_ns[b])
+            name = f"{nodes[a]}-{nodes[b]}"
+            self._links[a, b] = _LinkState(a, b, model, first > second, grid_ns, name)
+        self._links_of: dict[int, list[_LinkState]] = {i: [] for i in devices}
+        for link in self._links.values():
+            self._links_of[link.a].append(link)
+            self._links_of[link.b].append(link)
         self._node_of = {f"{node}/qnpu": i for i, node in enumerate(nodes)}
         self._measure_streams = [f"measure/{node}" for node in nodes]
+        self._halves: dict[tuple[int, int], Qubit] = {}  # what heralds put where
         self._dump: dict[int, list[int]] = {}
         self._waiting_dump: tuple[int, int, list[int]] | None = None
 
@@ -101,12 +129,14 @@ class World:
         self._shot = shot
         self._drawn.clear()
         self.engine.clear()
-        for device in self._devices.values():
+        for node, device in self._devices.items():
             device.reset()
+            device.begin_shot(partial(self._stream_of, self._nodes[node]))
         for link in self._links.values():
             link.sides.clear()
             link.stretch = None
             link.serial = 0
+        self._halves.clear()
         self._dump.clear()
         self._waiting_dump = None
 
@@ -138,7 +168,7 @@ class World:
             if op.op == _BREAKPOINT:
                 self._breakpoint(node, op, effects)
                 continue
-            end, response = device.operate(op, stream)
+            end, response, detail = self._done_by(device, op, stream)
             if self.tracing and op.op != _DISCARD:
                 effects.append(
                     Emit(
@@ -150,8 +180,30 @@ class World:
                     )
                 )
             if op.ref >= 0 or response < _SUCCESS:  # a failure is never lost
-                effects.append(Send(src, Outcome(op.ref, int(response)), max(end - now_ns, 0)))
+                at = self._answered_at(node, end)
+                effects.append(Send(src, Outcome(op.ref, int(response), detail), max(at - now_ns, 0)))
         return effects
+
+    @staticmethod
+    def _done_by(device: Device, op: DeviceOp, stream: Stream) -> tuple[int, int, str]:
+        """When an operation ended, the response, and what a faulty device model said.
+
+        A model is other people's code: what it raises is an answer to the one who asked, not the end of the
+        world.
+        """
+        try:
+            end, response = device.operate(op, stream)
+        except Exception as error:
+            return op.start_ns, Response.UNKNOWN_FAILURE, f"its model raised {type(error).__name__}: {error}"
+        if not isinstance(end, int) or end < op.start_ns:
+            detail = f"its model let {op.gate} begin at {op.start_ns} ns and end at {end!r}"
+            return op.start_ns, Response.UNKNOWN_FAILURE, detail
+        return end, response, ""
+
+    def _answered_at(self, node: int, t_ns: int) -> int:
+        """When the device of a node can answer: at the next tick of its clock."""
+        tick = self._ticks_ns[node]
+        return t_ns if tick == 0 else -(-t_ns // tick) * tick
 
     # --- entanglement ---------------------------------------------------------------------------------
 
@@ -161,12 +213,22 @@ class World:
         if message.heard < link.serial:
             return []  # said without knowing of the last pair; it will speak again
         if message.items:
+            held = self._devices[node].qubits[message.qubit]
+            if held is not None and held is self._halves.get((node, message.qubit)):
+                return []  # likewise: the pair of another link is in that qubit by now
             items = {(item.queue, item.sequence, item.pair): item for item in message.items}
-            link.sides[node] = _Side(message.qubit, max(message.start_ns, now_ns), items)
+            start = max(message.start_ns, now_ns)
+            link.sides[node] = _Side(message.qubit, start, items, message.number)
         else:
             link.sides.pop(node, None)
         effects: list[Effect] = []
         self._attempt(link, now_ns, effects)
+        self._tell(link, now_ns, effects)
+        if link.stretch is None:
+            for other in self._links_of[link.a] + self._links_of[link.b]:
+                if other is not link and other.stretch is None and len(other.sides) == 2:
+                    self._attempt(other, now_ns, effects)
+                    self._tell(other, now_ns, effects)
         return effects
 
     def _attempt(self, link: _LinkState, now_ns: int, effects: list[Effect]) -> None:
@@ -190,25 +252,72 @@ class World:
         if item is None:
             return
         assert side_a is not None and side_b is not None
+        if self._is_attempting(link.a, side_a.qubit, link) or self._is_attempting(link.b, side_b.qubit, link):
+            return
+        device_a, device_b = self._devices[link.a], self._devices[link.b]
         start = max(side_a.start_ns, side_b.start_ns, now_ns)
+        for device in (device_a, device_b):
+            if device.attempt_exclusive and device.busy_ns > start:
+                start = device.busy_ns
         if link.grid_ns:
             start = -(-start // link.grid_ns) * link.grid_ns
-        model = link.model
-        n = attempts(self._stream(f"attempts/{link.name}").uniform(), model.success_probability)
-        end = start + round(n * model.cycle_ns)
-        link.stretch = _Stretch(item, start, n, end, (side_a.qubit, side_b.qubit))
-        effects.append(SetTimer((link.a, link.b), end))
+        item_a, item_b = side_a.items[item], side_b.items[item]
+        point = link.points[min(item_a.parameter, item_b.parameter)]
+        cycle_ns = point.measure_cycle_ns if item_a.measure and item_b.measure else point.cycle_ns
+        n = attempts(self._stream(f"attempts/{link.name}").uniform(), point.success_probability)
+        if not (device_a.can_herald and device_b.can_herald):
+            n = 0
+        link.stretch = _Stretch(item, start, n, (side_a.qubit, side_b.qubit), point, cycle_ns)
+        if n:
+            effects.append(SetTimer((link.a, link.b), start + round(n * cycle_ns)))
+
+    def _is_attempting(self, node: int, qubit: int, but: _LinkState) -> bool:
+        """Whether the device of `node` attempts on another link than `but` and so cannot use `qubit`."""
+        for link in self._links_of[node]:
+            stretch = link.stretch
+            if stretch is None or link is but:
+                continue
+            if self._devices[node].attempt_exclusive or stretch.qubits[node == link.b] == qubit:
+                return True
+        return False
+
+    def _tell(self, link: _LinkState, now_ns: int, effects: list[Effect]) -> None:
+        """Let exclusive devices know whether their attempts have company: after the first, as hardware would
+        find out."""
+        stretch = link.stretch
+        for node, side in link.sides.items():
+            together = stretch is not None
+            if side.together == together or not self._devices[node].attempt_exclusive:
+                continue
+            if stretch is not None:
+                side.together = True
+                if stretch.attempts == 1:
+                    continue  # the herald will come instead
+                start, cycle_ns, response = stretch.start_ns, stretch.cycle_ns, Response.ENTANGLEMENT_FAILURE
+            else:
+                side.together = False
+                item = next(iter(side.items.values()))
+                start, cycle_ns = max(side.start_ns, now_ns), link.points[item.parameter].cycle_ns
+                response = Response.ENTANGLEMENT_SYNC_FAILURE
+            at = self._answered_at(node, max(start + round(cycle_ns), now_ns))
+            peer = link.b if node == link.a else link.a
+            answer = Attempted(peer, side.number, int(response))
+            effects.append(Send(f"{self._nodes[node]}/qnpu", answer, at - now_ns))
 
     def _end_stretch(
         self, link: _LinkState, stretch: _Stretch, now_ns: int, success: bool, effects: list[Effect]
     ) -> None:
-        """Close the books of a stretch: how many attempts really ran."""
+        """Close the books of a stretch: how many attempts really ran, and what they did to other qubits."""
         count = stretch.attempts
         if not success:
-            cycle_ns = link.model.cycle_ns
+            cycle_ns = stretch.cycle_ns
             elapsed = max(now_ns - stretch.start_ns, 0)
             count = int(elapsed // cycle_ns) if cycle_ns else 0
         link.stretch = None
+        if count:
+            bright = stretch.point.bright
+            self._devices[link.a].after_attempts(count, bright[link.flipped])
+            self._devices[link.b].after_attempts(count, bright[not link.flipped])
         if self.tracing:
             queue, sequence, pair = stretch.item
             data = (queue, sequence, pair, count, max(now_ns - stretch.start_ns, 0), int(success))
@@ -222,7 +331,9 @@ class World:
         assert stretch is not None
         effects: list[Effect] = []
         self._end_stretch(link, stretch, now_ns, True, effects)
-        bell, tensor = link.model.herald(self._stream(f"state/{link.name}").uniform())
+        bell, tensor = stretch.point.herald(self._stream(f"state/{link.name}").uniform())
+        if link.flipped:
+            tensor = tensor.T
         places = stretch.qubits
         ends = (link.a, link.b)
         devices = (self._devices[link.a], self._devices[link.b])
@@ -231,18 +342,24 @@ class World:
         )
         for device, place, half in zip(devices, places, halves, strict=True):
             device.place(place, half)
+        self._halves |= {(end, place): half for end, place, half in zip(ends, places, halves, strict=True)}
         queue, sequence, pair = stretch.item
+        items = [link.sides[end].items[stretch.item] for end in ends]
         for i in (0, 1):
-            item = link.sides.pop(ends[i]).items[stretch.item]
-            done, outcome = now_ns, -1
+            self._end_entangling(ends[i], places[i], link)
+        heard_ns = now_ns if link.grid_ns == 0 else -(-now_ns // link.grid_ns) * link.grid_ns
+        for i in (0, 1):
+            item = items[i]
+            done, outcome = heard_ns, -1
             if item.measure:
                 stream = self._stream(self._measure_streams[ends[i]])
-                done, outcome = devices[i].measure_pair_half(
+                measured_ns, outcome = devices[i].measure_pair_half(
                     places[i], item.axes, item.rotations, now_ns, stream
                 )
+                done = max(heard_ns, self._answered_at(ends[i], measured_ns))
                 if self.tracing:
                     unit = f"{self._nodes[ends[i]]}/device"
-                    data = ("measure_pair", places[i], -1, done - now_ns, int(Response.SUCCESS_ZERO))
+                    data = ("measure_pair", places[i], -1, measured_ns - now_ns, int(Response.SUCCESS_ZERO))
                     effects.append(Emit(now_ns, unit, "QDEVICE_CONSUME_CMD", -1, data))
             peer = ends[1 - i]
             herald = Herald(
@@ -251,6 +368,15 @@ class World:
             effects.append(Send(f"{self._nodes[ends[i]]}/qnpu", herald, done - now_ns))
         link.serial += 1
         return effects
+
+    def _end_entangling(self, node: int, qubit: int, link: _LinkState) -> None:
+        """A pair came into `qubit`: its device leaves the entangling state for that link, and for all that
+        would use the qubit; an exclusive one for all. Its OS will speak again."""
+        link.sides.pop(node)
+        for other in self._links_of[node]:
+            side = other.sides.get(node)
+            if side is not None and (self._devices[node].attempt_exclusive or side.qubit == qubit):
+                del other.sides[node]
 
     # --- breakpoints ----------------------------------------------------------------------------------
 
@@ -306,6 +432,9 @@ class World:
             if held_or_not is None:  # nobody has prepared it, so it holds |0>
                 tensor = np.moveaxis(np.multiply.outer(_KET0, tensor), 0, axis)
         return tensor
+
+    def _stream_of(self, node: str, purpose: str) -> Stream:
+        return self._stream(f"{purpose}/{node}")
 
     def _stream(self, name: str) -> Stream:
         stream = self._drawn.get(name)

@@ -438,4 +438,5 @@ def assert_quiet(bench: Bench) -> None:
 
 
 def _point(link: Link) -> LinkPoint:
-    return LinkPoint(0, link.fidelity, link.success_probability, link.cycle_ns, link.bell_states)
+    at = link.points()[0]
+    return LinkPoint(0, at.fidelity, at.success_probability, at.cycle_ns, at.measure_cycle_ns, at.bell_states)

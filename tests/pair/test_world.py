@@ -169,8 +169,19 @@ def test_word_spoken_before_the_last_herald_was_heard_does_not_count() -> None:
     assert first.serial == 0
     assert lab.entangle(0, [A], 100, heard=0) == []
     assert lab.entangle(1, [A], 100, heard=0) == []  # both would make the same pair again
-    lab.entangle(0, [B], 100, heard=1)
-    assert lab.entangle(1, [B], 100, heard=1) == [200]
+    assert lab.entangle(0, [B], 100, qubit=1, heard=1) == []
+    assert lab.entangle(1, [B], 100, qubit=1, heard=1) == [200]
+
+
+def test_word_about_a_qubit_that_got_a_pair_meanwhile_does_not_count() -> None:
+    lab = Lab()
+    lab.entangle(0, [A], 0)
+    lab.entangle(1, [A], 0)
+    lab.succeed(100)
+    assert lab.entangle(0, [B], 100, heard=1) == []
+    assert lab.entangle(1, [B], 100, qubit=1, heard=1) == []
+    lab.operate(op(OpCode.DISCARD, "", 0, start=100), now_ns=100)
+    assert lab.entangle(0, [B], 100, heard=1) == [200]
 
 
 def test_measured_item_is_rotated_and_measured_at_once() -> None:

@@ -239,7 +239,7 @@ def test_reset_forgets_clock_and_batches() -> None:
 
 
 def test_spec_says_what_the_configuration_says() -> None:
-    points = {3: (LinkPoint(7, 0.9, 0.1, 500.0, (1, 2)),)}
+    points = {3: (LinkPoint(7, 0.9, 0.1, 500.0, 400.0, (1, 2)),)}
     config = GenericConfig(num_qubits=2, t1_ns=0, t2_ns=5e6, tick_ns=10, single_qubit_gate_depolarise=0.25)
     spec = GenericHardware.spec(config, points)
     assert (spec.kind, spec.flavour, spec.tick_ns, spec.attempt_exclusive) == (

@@ -36,7 +36,7 @@ class Simulated:
             if self.interrupt_after is not None and recorder.shots == self.interrupt_after:
                 break
             error = self.fail.get(shot)
-            values = {"m": shot % 2 == 1, "f": network.links[0].model.fidelity}
+            values = {"m": shot % 2 == 1, "f": network.links[0].model.points()[0].fidelity}
             recorder.add({"alice": None if error else values, "bob": {}}, 1000, [error] if error else [])
             if trace_file is not None:
                 trace_file.write(

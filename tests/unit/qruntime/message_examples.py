@@ -67,9 +67,10 @@ EXAMPLES: tuple[Message, ...] = (
     m.ClassicalMessage(0, "alice", "bob", {"bits": [0, 1], "pair": (1, (b"\xff", None)), 7: -0.5, "å": True}),
     m.ProgramEnded(0, "alice", "bob", ""),
     m.Operate((_CNOT, _MEASURE)),
-    m.Entangle(1, 0, 2500, 3, (m.EntangleItem(1, 4, 0), m.EntangleItem(1, 4, 1, True, 1, (0, 8, 31)))),
-    m.Outcome(6, m.Response.SUCCESS_ONE),
+    m.Entangle(1, 0, 2500, 3, (m.EntangleItem(1, 4, 0), m.EntangleItem(1, 4, 1, True, 1, (0, 8, 31), 9)), 2),
+    m.Outcome(6, m.Response.SUCCESS_ONE, "why"),
     m.Herald(1, 1, 4, 0, 0, 2, 5000, 123_456_789, 8, 1),
+    m.Attempted(1, 2, m.Response.ENTANGLEMENT_SYNC_FAILURE),
 )  # fmt: skip
 
 
