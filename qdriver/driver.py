@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,8 @@ from qruntime.actors import Message
 from qruntime.errors import DriverError
 from qruntime.limits import BATCH_OPS
 from qruntime.messages import DeviceOp, Entangle, EntangleItem, OpCode, Operate
+
+_REMEMBERED = 1 << 16  # translations kept
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False):
@@ -36,33 +39,56 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     ref: int = -1
 
 
+class _Native(NamedTuple):
+    """A native operation with its duration; `answers` if the outcome asked for is its."""
+
+    op: int
+    gate: str
+    qubit: int
+    qubit2: int
+    n: int
+    d: int
+    duration_ns: int
+    answers: bool
+
+
 class QDriver(ABC):
     """Timing and batching for every driver; a hardware model adds `translate`.
 
     The OS calls `submit`, `entangle` and `discard` while it handles an event and `take` at the end of it.
-    Operations of one device run one after another (`free_ns` says from when the next may start).
+    Operations of one device run one after another (`free_ns` says from when the next may start), except for
+    those that the spec lets begin together.
     """
+
+    looks_at_present = False  # translations depend on which qubits hold something (`present`)
 
     def __init__(self, spec: DeviceSpec) -> None:
         self.spec = spec
         self.free_ns = 0
+        self.present = 0  # bit q is set while qubit q holds something, where translations depend on it
         self._tick_ns = spec.tick_ns
+        self._parallel = frozenset(spec.parallel)
+        self._last_gate = ""
+        self._last_start_ns = 0
         self._ops: list[DeviceOp] = []
         self._urgent = False  # there is more to tell the device than discards
         self._messages: list[Message] = []
         self.qubit_free_ns = [0] * len(spec.qubits)  # end of the last operation that touched each qubit
-        self._durations = {name: gate.duration_ns for name, gate in spec.gates.items()}
+        self._known: dict[tuple[int, str, int, int, int, int, int], tuple[_Native, ...]] = {}
 
     @abstractmethod
     def translate(self, operation: Operation) -> Sequence[Operation]:
-        """Native operations, in order, that do `operation`.
+        """Native operations, in order, that do `operation`; the same for equal operations.
 
-        Raises `DriverError` if the hardware cannot.
+        The one that gives the outcome that `operation` asks for carries its `ref`. Raises `DriverError` if
+        the hardware cannot.
         """
 
     def reset(self) -> None:
         """As new: the device is free at time 0."""
         self.free_ns = 0
+        self.present = 0
+        self._last_gate = ""
         self.qubit_free_ns = [0] * len(self.qubit_free_ns)
         self._ops.clear()
         self._urgent = False
@@ -73,29 +99,103 @@ class QDriver(ABC):
 
         Raises `DriverError`, having done nothing, if the hardware cannot.
         """
-        end = at_ns if at_ns > self.free_ns else self.free_ns
-        natives = self.translate(operation)
-        for native in natives:  # all or nothing: a refused operation leaves no half of itself behind
-            if native.gate not in self._durations:
-                raise DriverError(
-                    f"{self.spec.kind} driver translated {operation.gate} into {native.gate}, which the "
-                    f"device does not have; native are {', '.join(sorted(self._durations))}"
-                )
-        for native in natives:
-            start = self.on_grid(end) if self._tick_ns else end
-            ref = native.ref if native.ref >= 0 else min(operation.ref, -1)
-            self._ops.append(
-                DeviceOp(native.op, start, native.gate, native.qubit, native.qubit2, native.n, native.d, ref)
-            )
-            end = start + self._durations[native.gate]
-            self.qubit_free_ns[native.qubit] = end
-            if native.qubit2 >= 0:
-                self.qubit_free_ns[native.qubit2] = end
+        ref = operation.ref
+        key = (
+            operation.op, operation.gate, operation.qubit, operation.qubit2, operation.n, operation.d,
+            self.present,
+        )  # fmt: skip
+        natives = self._known.get(key)
+        if natives is None:
+            natives = self._translated(operation, key)
+        free = self.free_ns
+        end = at_ns if at_ns > free else free
+        no_ref = -1 if ref >= 0 else ref
+        qubit_free_ns = self.qubit_free_ns
+        for op, gate, qubit, qubit2, n, d, duration_ns, answers in natives:
+            if (
+                gate in self._parallel
+                and gate == self._last_gate
+                and at_ns <= self._last_start_ns
+                and qubit_free_ns[qubit] <= self._last_start_ns
+            ):
+                start = self._last_start_ns
+            else:
+                start = self.on_grid(end) if self._tick_ns else end
+                self._last_gate, self._last_start_ns = gate, start
+            self._ops.append(DeviceOp(op, start, gate, qubit, qubit2, n, d, ref if answers else no_ref))
+            ended = start + duration_ns
+            if ended > end:
+                end = ended
+            if qubit >= 0:
+                qubit_free_ns[qubit] = ended
+                if qubit2 >= 0:
+                    qubit_free_ns[qubit2] = ended
+            else:
+                self.qubit_free_ns = qubit_free_ns = [max(ended, free_ns) for free_ns in qubit_free_ns]
         self.free_ns = end
         self._urgent = True
+        if self.looks_at_present:
+            self._hold(operation)
         if len(self._ops) >= BATCH_OPS:
             self.flush()
-        return end
+        return ended
+
+    def _translated(
+        self, operation: Operation, key: tuple[int, str, int, int, int, int, int]
+    ) -> tuple[_Native, ...]:
+        """Translate for the first time: all or nothing, so that a refused operation leaves no half of itself
+        behind."""
+        rule = f"translate: the {self.spec.kind} driver translated {operation.gate}"
+        try:
+            found = tuple(self.translate(operation))
+        except DriverError:
+            raise
+        except Exception as error:  # a driver is other people's code
+            raise DriverError(f"{rule} by raising {type(error).__name__}: {error}") from error
+        natives = []
+        for native in found:
+            if not isinstance(native, Operation):
+                raise DriverError(f"{rule} into a {type(native).__name__}; allowed: Operation")
+            everywhere = native.op == OpCode.ALL_QUBITS
+            if not everywhere and not 0 <= native.qubit < len(self.spec.qubits):
+                raise DriverError(f"{rule} into {native.gate} on qubit {native.qubit}, which there is not")
+            gate = self.spec.gate(native.gate, max(native.qubit, 0))
+            if gate is None:
+                names = dict.fromkeys([*self.spec.gates, *self.spec.qubits[max(native.qubit, 0)].gates])
+                raise DriverError(
+                    f"{rule} into {native.gate}, which the device does not have; native are "
+                    f"{', '.join(sorted(names))}"
+                )
+            natives.append(
+                _Native(
+                    native.op,
+                    native.gate,
+                    native.qubit,
+                    native.qubit2,
+                    native.n,
+                    native.d,
+                    gate.duration_ns,
+                    operation.ref >= 0 and native.ref == operation.ref,
+                )  # fmt: skip
+            )
+        if not natives:
+            raise DriverError(f"{rule} into nothing at all")
+        if operation.ref >= 0 and sum(native.answers for native in natives) != 1:
+            raise DriverError(f"{rule} into operations of which not exactly one gives the outcome")
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        known = self._known[key] = tuple(natives)
+        return known
+
+    def _hold(self, operation: Operation) -> None:
+        for qubit in (operation.qubit, operation.qubit2):
+            if qubit >= 0:
+                self.present |= 1 << qubit
+
+    def received(self, qubit: int) -> None:
+        """A half of a pair came into `qubit`."""
+        if self.looks_at_present:
+            self.present |= 1 << qubit
 
     def discard(self, qubit: int) -> None:
         """Nobody owns `qubit` any more: its state may be traced out.
@@ -103,6 +203,8 @@ class QDriver(ABC):
         Travels with the next operations.
         """
         self._ops.append(DeviceOp(OpCode.DISCARD, self.free_ns, "", qubit))
+        if self.looks_at_present:
+            self.present &= ~(1 << qubit)
 
     def breakpoint(self, action: int, role: int, qubits: Sequence[int], at_ns: int) -> None:
         """Ask for a dump of the state of `qubits` into the trace, at the end of what was submitted so
@@ -114,15 +216,23 @@ class QDriver(ABC):
                 DeviceOp(OpCode.BREAKPOINT, at, "", qubit, len(qubits) - 1 - place, action, role)
             )
 
-    def entangle(self, peer: int, qubit: int, items: Sequence[EntangleItem], at_ns: int, heard: int) -> None:
+    def entangle(
+        self, peer: int, qubit: int, items: Sequence[EntangleItem], at_ns: int, heard: int, number: int = 0
+    ) -> None:
         """Be ready from `at_ns` to make the pairs `items` with `peer` on `qubit`; no items: leave that
         state.
 
-        `heard` counts the heralds of this link that were taken so far.
+        `heard` counts the heralds of this link that were taken so far; `number` comes back with the answer.
         """
         self.flush()
-        start = max(at_ns, self.qubit_free_ns[qubit]) if items else at_ns
-        self._messages.append(Entangle(peer, qubit, self.on_grid(start), heard, tuple(items)))
+        start = at_ns
+        if items:
+            start = max(at_ns, self.free_ns if self.spec.attempt_exclusive else self.qubit_free_ns[qubit])
+        self._messages.append(Entangle(peer, qubit, self.on_grid(start), heard, tuple(items), number))
+
+    def has(self, gate: str, qubit: int) -> bool:
+        """Whether `gate` on `qubit` is native."""
+        return self.spec.gate(gate, qubit) is not None
 
     def on_grid(self, t_ns: int) -> int:
         """The first time from `t_ns` on at which the device takes an instruction."""
