@@ -176,7 +176,7 @@ class QDriver(ABC):
                     native.d,
                     gate.duration_ns,
                     operation.ref >= 0 and native.ref == operation.ref,
-                )  # fmt: skip
+                )
             )
         if not natives:
             raise DriverError(f"{rule} into nothing at all")
