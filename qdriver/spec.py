@@ -64,7 +64,8 @@ class DeviceSpec(msgspec.Struct, frozen=True):
     order native gates take them; None for all. Instructions run one after another, but those named in
     `parallel` may begin together on different qubits. With `attempt_exclusive` nothing else runs on the
     device while it attempts entanglement. Operations start, and responses come, on multiples of `tick_ns`
-    (0: no grid). `links` has the working points per peer node id, the default first.
+    (0: no grid). `links` has the working points per peer node id, the default first. `options` is what a
+    driver wants to know besides.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class DeviceSpec(msgspec.Struct, frozen=True):
     attempt_exclusive: bool = False
     tick_ns: int = 0
     links: dict[int, tuple[LinkPoint, ...]] = {}
+    options: dict[str, str] = {}
 
     def gate(self, name: str, qubit: int) -> GateSpec | None:
         """The native instruction `name` on `qubit` (the first, for two-qubit gates); None if it has none."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+from netqasm_isa.epr import EprType
 from qdriver.spec import LinkPoint
 from qnpu.process import Process
 from qnpu.requests import ENTRIES_PER_PAIR, epr_trap
@@ -56,16 +58,32 @@ def check_results(process: Process, address: int, number: int) -> None:
 
 def check_feasible(wanted: LinkRequest, points: Sequence[LinkPoint], peer: str) -> None:
     """Fidelity within reach of the link's working points, and time for the least number of attempts."""
-    reachable = max((point.fidelity for point in points), default=0.0)
-    if wanted.min_fidelity != UNSTATED_FIDELITY and wanted.min_fidelity > 100 * reachable + 1e-9:
+    if working_point(tuple(points), wanted.min_fidelity) is None and points:
+        reachable = max(point.fidelity for point in points)
         raise epr_trap(
             "UNSUPP",
             f"minimum fidelity {wanted.min_fidelity} % is out of reach; the link to {peer} gives at most "
             f"{100 * reachable:.4g} %",
         )
-    shortest = min((point.cycle_ns for point in points), default=0.0) * wanted.number
+    measured = wanted.type == EprType.M
+    cycles = [point.measure_cycle_ns if measured else point.cycle_ns for point in points]
+    shortest = min(cycles, default=0.0) * wanted.number
     if wanted.max_time_ns and wanted.max_time_ns < shortest:
         raise epr_trap(
             "UNSUPP",
             f"max time {wanted.max_time_ns} ns is below {shortest:g} ns, the least for {wanted.number} pairs",
         )
+
+
+@lru_cache(maxsize=1024)
+def working_point(points: tuple[LinkPoint, ...], min_fidelity: int) -> LinkPoint | None:
+    """Where the link is to be run for a minimum fidelity in percent: the default if none is stated, else the
+    point of the highest rate that is good enough; None if none is."""
+    if min_fidelity == UNSTATED_FIDELITY or not points:
+        return points[0] if points else None
+    good = [point for point in points if 100 * point.fidelity >= min_fidelity - 1e-9]
+    return max(good, key=_rate, default=None)
+
+
+def _rate(point: LinkPoint) -> float:
+    return point.success_probability / point.cycle_ns if point.cycle_ns else float("inf")

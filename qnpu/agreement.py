@@ -181,17 +181,17 @@ class Agreement:
             in_time
             and item.request.type == EprType.K
             and all(
-                process.virtual.get(virtual) == qubit  # type: ignore[call-overload]
-                and self._qnpu.driver.qubit_free_ns[qubit] <= herald_ns
-                for virtual, qubit, herald_ns in lost
+                self._qnpu.memory.is_current(binding)
+                and self._qnpu.driver.qubit_free_ns[binding.qubit] <= binding.untouched_ns
+                for binding in lost
             )
         )
         if not again:
             self._stack.fail(request, LinkLayerError.EXPIRE, reason, now_ns)
             return
-        for virtual, qubit, _ in lost:
-            del process.virtual[virtual]  # type: ignore[arg-type]
-            self._stack.process.discard(qubit)
+        for binding in lost:
+            del process.virtual[binding.virtual]
+            self._stack.process.discard(binding.qubit)
         if not was_open:
             self._stack.arm_timeout(request, 0)
         del request.pairs_bound[message.pair :]

@@ -76,6 +76,7 @@ class Item:
         "local",
         "made",
         "next_pair",
+        "parameter",
         "request",
         "sequence",
         "state",
@@ -98,6 +99,7 @@ class Item:
         self.withdrawn: tuple[int, str] | None = (
             None  # to be withdrawn as soon as its place in the queue is known
         )
+        self.parameter = -1  # of the link's working point, -1 until it is chosen
         self.bases: tuple[int, tuple[int, int, int], int] | None = None  # how this end measures the next pair
 
     def move(self, event: str) -> None:
@@ -114,8 +116,8 @@ class LinkLayer:
     """This end of the queue of one link."""
 
     __slots__ = (
-        "_next_comms", "_next_sequence", "backlog", "heard", "held", "is_master", "items",
-        "outstanding", "peer", "peer_actor", "qubit", "registered", "starving",
+        "_next_comms", "_next_sequence", "backlog", "company", "heard", "held", "is_master", "items",
+        "outstanding", "peer", "peer_actor", "qubit", "registered", "said", "starving",
     )  # fmt: skip
 
     def __init__(self, node: int, peer: int, peer_actor: str) -> None:
@@ -134,6 +136,8 @@ class LinkLayer:
         self.held: dict[int, Any] = {}  # ADDs of the peer that wait for their socket, by comms sequence
         self.qubit: PhysicalQubit | None = None  # reserved for the next pair
         self.registered: tuple[EntangleItem, ...] = ()  # what the device was told
+        self.said = 0  # the number under which it was
+        self.company: bool | None = None  # whether the peer attempts too, None while that is not known
         self.heard = 0  # heralds taken so far
         self.starving = False  # it has work but no communication qubit
 

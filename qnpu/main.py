@@ -11,21 +11,23 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from qdriver.driver import QDriver
+from qnpu.arrays import is_there
 from qnpu.code import Loader
 from qnpu.dispatcher import CLOCK, Dispatcher
 from qnpu.memory import MemoryManager
 from qnpu.netstack import NetworkStack
+from qnpu.placement import Placement
 from qnpu.process import Process
-from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor, failure_tag, is_there
+from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor
 from qnpu.requests import Request
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
-from qnpu.traps import Trap
+from qnpu.traps import Trap, failure_tag
 from qnpu.waits import waits_of, who_must_give_way
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
 from qruntime.errors import DriverError, Fault, PredecessorAborted, QnosError, error_of
 from qruntime.limits import GROUP_QUBITS
-from qruntime.messages import Aborted, Done, Herald, Outcome, RequestFailed, Response
+from qruntime.messages import Aborted, Attempted, Done, Herald, Outcome, RequestFailed, Response
 from qruntime.rng import Stream, Streams
 
 
@@ -69,11 +71,11 @@ class Qnpu:
         self.loader = Loader()
         self.driver = driver
         self.memory = MemoryManager(driver.spec)
+        self.placement = Placement(self)
         self.dispatcher = Dispatcher(self, settings.scheduler, self._run)
-        self.processor = Processor(driver, self.memory, settings, self.dispatcher.policy.preemptive)
         self.netstack = NetworkStack(self, {p: f"{nodes[p]}/qnpu" for p in latencies_ns}, self._basis_stream)
-        self.processor.netstack = self.netstack
         self.network = self.netstack.process
+        self.processor = Processor(self, self.dispatcher.policy.preemptive)
 
     # --- actor ----------------------------------------------------------------------------------------
 
@@ -121,6 +123,8 @@ class Qnpu:
             self._on_outcome(message, now_ns)  # type: ignore[arg-type]
         elif cls is Herald:
             self.network.on_herald(message)  # type: ignore[arg-type]
+        elif cls is Attempted:
+            self.network.on_attempted(message)  # type: ignore[arg-type]
         elif src in self._peer_ids:
             self.netstack.agreement.take(self._peer_ids[src], message, now_ns)
 
@@ -147,6 +151,8 @@ class Qnpu:
         text = (
             f"the device answered {Response(outcome.response).name} to an operation on qubits of this program"
         )
+        if outcome.detail:
+            text += f": {outcome.detail}"
         if outcome.response == Response.SIMULATION_LIMIT:
             text += f": the simulated world holds at most {GROUP_QUBITS} qubits entangled together"
         error = DriverError(text, response=outcome.response)
@@ -193,7 +199,7 @@ class Qnpu:
         assert process.wait is not None
         if process.wait.kind == "memory":
             self.memory.waiting.append(process)
-        else:
+        elif process.wait.kind != "device":
             for request in list(process.requests):
                 self.netstack.check_hopeless(request, now_ns)
         self.check_memory_cycle(now_ns)
@@ -301,6 +307,14 @@ class Qnpu:
                 process.move("wake")
                 self.dispatcher.make_ready(process)
         self.network.memory_freed()
+
+    def device_freed(self) -> None:
+        """The device is done with attempts: all who wait for it try again."""
+        for process in self.processes.values():
+            wait = process.wait
+            if process.state == "waiting" and wait is not None and wait.kind == "device":
+                process.move("wake")
+                self.dispatcher.make_ready(process)
 
     def request_failed(self, process: Process, request: Request, fault: Fault) -> None:
         """A request of `process` ended early: abort the subroutine that waits for it, or tell the

@@ -2,7 +2,7 @@
 
 A physical qubit is free, owned by a user process (pid), or by the network process, which holds it for
 attempts or for a pair that no program has asked for yet. Virtual ids are mapped per process; the map itself
-lives in the process.
+lives in the process, and `bound` is its inverse. Where a qubit has to be for an operation is `placement`'s.
 """
 
 from __future__ import annotations
@@ -14,32 +14,52 @@ FREE = -2
 NETWORK = -1
 
 
+class Binding:
+    """A virtual qubit of a process, and the physical one it is on at present.
+
+    `untouched_ns` is the time up to which nothing but moves has been done to it.
+    """
+
+    __slots__ = ("process", "qubit", "untouched_ns", "virtual")
+
+    def __init__(
+        self, process: Process, virtual: VirtualQubit, qubit: PhysicalQubit, untouched_ns: int
+    ) -> None:
+        self.process = process
+        self.virtual = virtual
+        self.qubit = qubit
+        self.untouched_ns = untouched_ns
+
+
 class MemoryManager:
     """Owner table of the device's qubits, and the queue of processes that wait for one."""
 
     def __init__(self, spec: DeviceSpec) -> None:
         self.communication = tuple(q.role == "communication" for q in spec.qubits)
+        self.has_roles = not all(self.communication)
         self.owners = [FREE] * len(spec.qubits)
+        self.bound: list[Binding | None] = [None] * len(spec.qubits)
         self.waiting: list[Process] = []  # in the order in which they began to wait
 
     def reset(self) -> None:
         """All free."""
         self.owners = [FREE] * len(self.owners)
+        self.bound = [None] * len(self.bound)
         self.waiting.clear()
 
-    def take(self, owner: int, communication: bool) -> PhysicalQubit | None:
+    def take(self, owner: int, communication: bool | None = None) -> PhysicalQubit | None:
         """A free qubit for `owner`, None if there is none.
 
-        A pair needs a communication qubit; other uses prefer a memory qubit and leave those for pairs.
+        One of the role asked for; if the role does not matter a memory qubit before one that pairs need.
         """
         fallback = None
         for qubit, held_by in enumerate(self.owners):
             if held_by != FREE:
                 continue
-            if self.communication[qubit] == communication:
+            if self.communication[qubit] == (communication or False):
                 self.owners[qubit] = owner
                 return PhysicalQubit(qubit)
-            if not communication and fallback is None:
+            if communication is None and fallback is None:
                 fallback = qubit
         if fallback is not None:
             self.owners[fallback] = owner
@@ -49,15 +69,68 @@ class MemoryManager:
     def free(self, qubit: PhysicalQubit) -> None:
         """Nobody's any more."""
         self.owners[qubit] = FREE
+        self.bound[qubit] = None
 
-    def bind(self, process: Process, virtual: int, qubit: PhysicalQubit) -> None:
+    def bind(self, process: Process, virtual: int, qubit: PhysicalQubit, untouched_ns: int = 0) -> Binding:
         """`virtual` of `process` is now this qubit."""
+        binding = Binding(process, VirtualQubit(virtual), qubit, untouched_ns)
         self.owners[qubit] = process.pid
-        process.virtual[VirtualQubit(virtual)] = qubit
+        self.bound[qubit] = binding
+        process.virtual[binding.virtual] = qubit
+        return binding
 
-    def held_only_by(self, pid: int) -> bool:
-        """Whether `pid` owns every qubit of the device."""
-        return all(owner == pid for owner in self.owners)
+    def unbind(self, binding: Binding) -> None:
+        """Take a qubit that was just bound back for the network process."""
+        self.owners[binding.qubit] = NETWORK
+        self.bound[binding.qubit] = None
+        del binding.process.virtual[binding.virtual]
+
+    def moved(self, binding: Binding, qubit: PhysicalQubit, at_ns: int) -> None:
+        """A bound qubit is somewhere else from now on, its move over at `at_ns`; where it was is not
+        touched."""
+        binding.qubit = qubit
+        binding.untouched_ns = max(binding.untouched_ns, at_ns)
+        self.owners[qubit] = binding.process.pid
+        self.bound[qubit] = binding
+        binding.process.virtual[binding.virtual] = qubit
+
+    def is_current(self, binding: Binding) -> bool:
+        """Whether that virtual qubit has not been given up since."""
+        return self.bound[binding.qubit] is binding
+
+    def is_pinned(self, qubit: PhysicalQubit) -> bool:
+        """Whether a bound qubit must stay where it is: a program in the device's own flavour calls its
+        communication qubit virtual qubit 0, and relies on it."""
+        binding = self.bound[qubit]
+        if binding is None or not self.has_roles or not self.communication[qubit]:
+            return False
+        return binding.process.flavour != "vanilla" and binding.virtual == 0
+
+    def role_of(self, process: Process, virtual: int) -> bool | None:
+        """Whether `virtual` has to be a communication qubit (True) or a memory qubit (False); None: any."""
+        if not self.has_roles or process.flavour == "vanilla":
+            return None
+        return virtual == 0
+
+    def wanted(self, communication: bool | None) -> list[int]:
+        """The qubits of which one has to become free for somebody who needs one of that role.
+
+        A communication qubit that can be moved out of can also be had by way of a memory qubit.
+        """
+        every = range(len(self.owners))
+        if communication is None:
+            return list(every)
+        if communication and any(
+            self.bound[q] is not None and not self.is_pinned(PhysicalQubit(q))
+            for q in every
+            if self.communication[q]
+        ):
+            return list(every)
+        return [q for q in every if self.communication[q] == communication]
+
+    def held_only_by(self, pid: int, communication: bool | None = None) -> bool:
+        """Whether `pid` owns every qubit that could help somebody who needs one of that role."""
+        return all(self.owners[qubit] == pid for qubit in self.wanted(communication))
 
     def count_free(self) -> int:
         """Free qubits."""

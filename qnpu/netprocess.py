@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType
 from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
+from qnpu.admission import working_point
+from qnpu.entangling import Entangling
 from qnpu.linklayer import QUEUE, Item, LinkLayer, Pair
-from qnpu.memory import NETWORK
+from qnpu.memory import NETWORK, Binding
 from qnpu.process import Process
 from qnpu.requests import (
     ENTRIES_PER_PAIR,
@@ -25,7 +28,7 @@ from qnpu.requests import (
     keep_result,
     measure_result,
 )
-from qruntime.messages import ROTATION_GATES, EntangleItem, Herald, LinkExpire, OpCode
+from qruntime.messages import ROTATION_GATES, Attempted, EntangleItem, Herald, LinkExpire, OpCode
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:
@@ -50,6 +53,9 @@ class NetworkProcess:
         self._memory = qnpu.memory
         self._basis_stream = basis_stream
         self._spec_links = qnpu.driver.spec.links
+        self._gate_ns = qnpu.settings.gate_ns
+        self._measure_ns = qnpu.settings.measure_ns
+        self.entangling: Entangling = Entangling(qnpu.driver, stack.links.values(), qnpu.device_freed)
         self.reset()
 
     def reset(self) -> None:
@@ -61,6 +67,7 @@ class NetworkProcess:
             int, Callable[[int, int], None]
         ] = {}  # outcome reference -> what to do with the bit
         self._pending_refresh: dict[int, None] = {}
+        self.entangling.reset()
 
     def refresh_soon(self, link: LinkLayer) -> None:
         """What can be made on this link may have changed: look again when the network process runs."""
@@ -69,10 +76,14 @@ class NetworkProcess:
             self.work_soon(lambda now: self._refresh(link, now))
 
     def memory_freed(self) -> None:
-        """A qubit is free: links that starve may go on."""
+        """A qubit is free: links that starve may go on, and pairs that no qubit would take."""
         for link in self._stack.links.values():
             if link.starving:
                 self.refresh_soon(link)
+            if self._memory.has_roles:
+                for item in link.items.values():
+                    if item.made and item.local is not None:
+                        self.work_soon(partial(self.deliver_made, item))
 
     def id_freed(self, process: Process) -> None:
         """A virtual id of `process` is unbound: a pair that waited for it may come."""
@@ -80,7 +91,7 @@ class NetworkProcess:
             item = request.item
             if item is not None and item.state == "queued":
                 if item.made:
-                    self.work_soon(lambda now, item=item: self.deliver_made(item, now))  # type: ignore[misc]
+                    self.work_soon(partial(self.deliver_made, item))
                 self.refresh_soon(item.link)
 
     def work_soon(self, action: Callable[[int], None]) -> None:
@@ -103,7 +114,7 @@ class NetworkProcess:
         ready = [item for item in link.items.values() if self._is_ready(item, now_ns)]
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
-            link.qubit = self._reserve(bool(asked))
+            link.qubit = self._reserve(bool(asked), now_ns)
         link.starving = bool(ready) and link.qubit is None
         if link.starving:
             ready = []
@@ -116,25 +127,66 @@ class NetworkProcess:
             self._qnpu.check_memory_cycle(now_ns)
         entries = tuple(self._entry(item) for item in ready)
         if entries != link.registered:
-            link.registered = entries
-            qubit = -1 if link.qubit is None else link.qubit
             for item in ready:
                 pid = NETWORK if item.local is None else item.local.process.pid
                 self._qnpu.trace(
                     "qdriver", "QDEVICE_PRODUCE_ENT_CMD", pid, (link.peer, item.sequence, item.next_pair)
                 )
-            self._driver.entangle(link.peer, qubit, entries, now_ns, link.heard)
+            self.entangling.say(link, entries, now_ns)
         if not entries and link.qubit is not None:
-            self.discard(link.qubit)
-            link.qubit = None
+            qubit, link.qubit = link.qubit, None
+            if not any(other.qubit == qubit for other in self._stack.links.values()):
+                self.discard(qubit)
 
-    def _reserve(self, claimed: bool) -> PhysicalQubit | None:
-        """A communication qubit for attempts; a pair that no program has asked for gives way to one that a
-        program has."""
+    def _reserve(self, claimed: bool, now_ns: int) -> PhysicalQubit | None:
+        """A communication qubit for attempts.
+
+        A pair that no program has asked for gives way to one that a program has, and so does a qubit that
+        can be moved. An exclusive device attempts on one link at a time, so its links share.
+        """
         qubit = self._memory.take(NETWORK, communication=True)
+        if qubit is None and self.entangling.exclusive:
+            qubit = next((link.qubit for link in self._stack.links.values() if link.qubit is not None), None)
         if qubit is None and claimed and self.evict_unclaimed():
             qubit = self._memory.take(NETWORK, communication=True)
+        if qubit is None and claimed and self._qnpu.placement.matters and self.lend_device(now_ns):
+            qubit = self._qnpu.placement.make_room(now_ns)
         return qubit
+
+    # --- sharing the device ---------------------------------------------------------------------------
+
+    def lend_device(self, now_ns: int) -> bool:
+        """Whether somebody may use the device now, which then leaves the entangling state for a while."""
+        if not self.entangling.in_the_way:
+            return True
+        if self.entangling.is_taken():
+            return False
+        for link in self.entangling.step_aside(now_ns):
+            self.refresh_soon(link)
+        return True
+
+    def on_attempted(self, answer: Attempted) -> None:
+        """The device's first attempt is over: it knows whether the peer attempts too."""
+        self.entangling.attempted(self._stack.links[answer.peer], answer)
+
+    def give_back(self, qubit: PhysicalQubit, now_ns: int) -> bool:
+        """Give up a qubit that is reserved for attempts which are not running, or holds a pair that nobody
+        has asked for; False if it is in use."""
+        reserved = [link for link in self._stack.links.values() if link.qubit == qubit]
+        if reserved:
+            if not self.lend_device(now_ns):
+                return False
+            for link in reserved:
+                link.qubit = None
+                self.refresh_soon(link)
+            self.discard(qubit)
+            return True
+        for link in self._stack.links.values():
+            for item in link.items.values():
+                if item.local is None and any(pair.qubit == qubit for pair in item.made):
+                    self._expire(item)
+                    return True
+        return False
 
     def _is_ready(self, item: Item, now_ns: int) -> bool:
         """Whether this end can take part in making the item's next pair."""
@@ -155,17 +207,25 @@ class NetworkProcess:
 
     def _entry(self, item: Item) -> EntangleItem:
         wanted = item.request
+        if item.parameter < 0:
+            at = working_point(self._spec_links.get(item.link.peer, ()), wanted.min_fidelity)
+            item.parameter = 0 if at is None else at.parameter
+        keep = EntangleItem(QUEUE, item.sequence, item.next_pair, parameter=item.parameter)
         measures = wanted.type == EprType.M or (wanted.type == EprType.R and item.is_creator)
         if not measures:
-            return EntangleItem(QUEUE, item.sequence, item.next_pair)
+            return keep
         if item.bases is None:
             item.bases = choose_basis(wanted, item.is_creator, self._basis_stream())
         axes, rotations, reported = item.bases
         if self._corrects(item) and not correctable_by_flip(axes, rotations, reported):
             points = self._spec_links.get(item.link.peer, ())
             if any(bell for point in points for bell in point.bell_states):
-                return EntangleItem(QUEUE, item.sequence, item.next_pair)  # keep, correct, then measure
-        return EntangleItem(QUEUE, item.sequence, item.next_pair, True, axes, rotations)
+                return keep  # then correct, then measure
+        assert item.link.qubit is not None
+        for gate, n in zip(ROTATION_GATES[axes], rotations, strict=True):
+            if n and not self._driver.has(gate, item.link.qubit):
+                return keep  # and measure when the rotation has been made up of others
+        return EntangleItem(QUEUE, item.sequence, item.next_pair, True, axes, rotations, item.parameter)
 
     def _corrects(self, item: Item) -> bool:
         """Whether this end turns the item's pairs into |Phi+>."""
@@ -186,15 +246,18 @@ class NetworkProcess:
         link = self._stack.links[herald.peer]
         qubit = PhysicalQubit(herald.qubit)
         link.heard = herald.serial + 1
-        link.registered = ()
-        self.refresh_soon(link)
+        for other in self.entangling.heard(link):
+            self.refresh_soon(other)
         item = link.items.get(herald.sequence)
         self._qnpu.trace(
             "qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, (herald.peer, herald.sequence, herald.pair)
         )
         if link.qubit != qubit:
             return  # it crossed a withdrawal: the qubit was given up, and may be somebody else's by now
-        link.qubit = None
+        for other in self._stack.links.values():
+            if other.qubit == qubit:
+                other.qubit = None
+        self._driver.received(qubit)
         if item is None or herald.pair != item.next_pair or item.expiring:
             self.discard(qubit)  # it crossed a withdrawal, and the next item would have had the same qubit
             return
@@ -212,15 +275,16 @@ class NetworkProcess:
             self.discard(qubit)
             self._made(item, pair, now_ns)
             return
-        end = now_ns
+        at = end = now_ns
         if herald.bell and self._corrects(item):
             for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
-                end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit), now_ns)
+                at += self._gate_ns
+                end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit), at)
         if bases is not None:  # keep-then-measure
             self._qnpu.trace(
                 "egp", "EGP_KEEP_THEN_MEASURE", NETWORK, (herald.peer, herald.sequence, herald.pair)
             )
-            self._measure_kept(item, pair, bases, now_ns)
+            self._measure_kept(item, pair, bases, at)
         elif end > now_ns:
             item.in_flight = True
             timer = ("corrected", link.peer, herald.sequence, herald.pair)
@@ -229,7 +293,7 @@ class NetworkProcess:
             self._made(item, pair, now_ns)
 
     def _measure_kept(
-        self, item: Item, pair: Pair, bases: tuple[int, tuple[int, int, int], int], now_ns: int
+        self, item: Item, pair: Pair, bases: tuple[int, tuple[int, int, int], int], at_ns: int
     ) -> None:
         axes, rotations, pair.basis = bases
         names = ROTATION_GATES[axes]
@@ -237,8 +301,9 @@ class NetworkProcess:
         qubit = pair.qubit
         for gate, n in zip(names, rotations, strict=True):
             if n:
-                self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, 4), now_ns)
-        ref = self._qnpu.processor.network_measurement(qubit, now_ns)
+                at_ns += self._gate_ns
+                self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, 4), at_ns)
+        ref = self._qnpu.processor.network_measurement(qubit, at_ns + self._measure_ns)
         item.in_flight = True
 
         def measured(bit: int, now: int) -> None:
@@ -291,8 +356,11 @@ class NetworkProcess:
                 virtual = request.qubit_ids[pair.index]
                 if virtual in process.virtual:
                     break
-                self._memory.bind(process, virtual, pair.qubit)
-                request.pairs_bound.append((virtual, pair.qubit, pair.herald_ns))
+                binding = self._memory.bind(process, virtual, pair.qubit, pair.herald_ns)
+                if self._memory.role_of(process, virtual) is False and not self._put_away(binding, now_ns):
+                    self._memory.unbind(binding)
+                    break
+                request.pairs_bound.append(binding)
                 entries = keep_result(
                     item.request.type, item.request.create_id, virtual, item.is_creator, pair.serial,
                     request.socket, item.link.peer, now_ns - request.started_ns, pair.herald_ns, pair.bell,
@@ -312,6 +380,10 @@ class NetworkProcess:
         for other in list(process.requests):
             self._stack.check_hopeless(other, now_ns)
         self._qnpu.check_memory_cycle(now_ns)
+
+    def _put_away(self, binding: Binding, now_ns: int) -> bool:
+        """Move a pair of a program in the device's own flavour to the memory qubit it asked for."""
+        return self.lend_device(now_ns) and self._qnpu.placement.put_away(binding, now_ns)
 
     # --- giving qubits up -----------------------------------------------------------------------------
 

@@ -244,10 +244,10 @@ class NetworkStack:
 
     def _free_delivered(self, request: Request) -> None:
         process = request.process
-        for virtual, qubit, _ in request.pairs_bound:
-            if process.virtual.get(virtual) == qubit:  # type: ignore[call-overload]
-                del process.virtual[virtual]  # type: ignore[arg-type]
-                self.process.discard(qubit)
+        for binding in request.pairs_bound:
+            if self._memory.is_current(binding):
+                del process.virtual[binding.virtual]
+                self.process.discard(binding.qubit)
 
     def process_aborted(self, process: Process, reason: str, now_ns: int) -> None:
         """A subroutine of `process` was aborted: its undelivered requests end at both ends."""
@@ -284,8 +284,10 @@ class NetworkStack:
                 )
                 self.fail(request, LinkLayerError.NORES, reason, now_ns)
                 return
-        if item.link.starving and self._memory.held_only_by(process.pid):
+        if item.link.starving and self._memory.held_only_by(process.pid, communication=True):
             reason = "the program holds every qubit of the device while it waits for a pair"
+            if self._memory.has_roles:
+                reason = "the program holds the qubits that a pair could come into while it waits for one"
             self.fail(request, LinkLayerError.NORES, reason, now_ns)
 
     def starves(self, request: Request) -> bool:

@@ -67,10 +67,11 @@ class Subroutine:
 class WaitReason:
     """What a waiting process needs.
 
-    `kind`: array, qubit (an id that a request will bind), memory.
+    `kind`: array, qubit (an id that a request will bind), memory (a qubit, of one role if `communication` is
+    not None), device (until it is done with attempts).
     """
 
-    __slots__ = ("address", "all_of", "kind", "start", "stop", "virtual")
+    __slots__ = ("address", "all_of", "communication", "kind", "start", "stop", "virtual")
 
     def __init__(
         self,
@@ -80,7 +81,9 @@ class WaitReason:
         stop: int = 0,
         all_of: bool = True,
         virtual: int = -1,
+        communication: bool | None = None,
     ) -> None:
+        self.communication = communication
         self.kind = kind
         self.address = address
         self.start = start

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Final
 
 from netqasm_isa import opcodes as op
 from netqasm_isa import register_name
-from qdriver.driver import Operation, QDriver
+from qdriver.driver import Operation
 from qdriver.spec import VirtualQubit
 from qnpu.alu import ARITHMETIC, branch, compute
+from qnpu.arrays import array_at, index_in, is_there, new_array, raise_failed
 from qnpu.code import GATE, GATE2, MEASURE_ROTATED, UNSUPPORTED
-from qnpu.memory import MemoryManager
+from qnpu.entangling import Entangling
 from qnpu.process import Process, Subroutine, WaitReason
-from qnpu.settings import QnpuSettings
-from qnpu.traps import Trap, no_qubit, trap
+from qnpu.traps import Trap, failure_tag, no_qubit, trap
 from qruntime.errors import DriverError, error_of
-from qruntime.limits import ARRAY_ENTRIES, ARRAY_LENGTH, ARRAYS, RETURNED_VALUES
+from qruntime.limits import RETURNED_VALUES
 from qruntime.messages import ROTATION_GATES, OpCode
 
 if TYPE_CHECKING:
-    from qnpu.netstack import NetworkStack
+    from qnpu.main import Qnpu
 
 FINISHED: Final = "finished"  # the subroutine is over
 WAITING: Final = "waiting"  # process.wait says for what; the processor is free
@@ -40,12 +40,14 @@ _INT_MAX: Final = 2**31 - 1
 class Processor:
     """Interprets lowered code for one process at a time."""
 
-    def __init__(
-        self, driver: QDriver, memory: MemoryManager, settings: QnpuSettings, preemptive: bool
-    ) -> None:
-        self.netstack: NetworkStack  # set by the owner: the two need each other
-        self._driver = driver
-        self._memory = memory
+    def __init__(self, qnpu: Qnpu, preemptive: bool) -> None:
+        settings = qnpu.settings
+        self.netstack = qnpu.netstack
+        self._network = qnpu.network
+        self._entangling: Entangling = qnpu.network.entangling
+        self._driver = qnpu.driver
+        self._memory = qnpu.memory
+        self._placement = qnpu.placement
         self._gate_ns = settings.gate_ns
         self._measure_ns = settings.measure_ns
         self._classical_ns = settings.classical_instruction_ns
@@ -73,6 +75,9 @@ class Processor:
         classical_ns = self._classical_ns
         preemptive = self._preemptive
         submit = self._driver.submit
+        entangling = self._entangling
+        measurable = self._placement.measurable
+        joined = self._placement.joined
         tag = failure_tag(process.pid)
         clock = process.clock_ns if process.clock_ns > now_ns else now_ns
         try:
@@ -91,6 +96,8 @@ class Processor:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
                     if preemptive and clock > now_ns:
                         return SLEEPING
+                    if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
+                        return waits
                     clock += self._gate_ns
                     process.device_end_ns = submit(
                         Operation(OpCode.ONE_QUBIT, ins[2], qubit, -1, ins[3], ins[4], tag), clock
@@ -100,6 +107,16 @@ class Processor:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
+                    if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
+                        return waits
+                    if not measurable[qubit]:
+                        if clock > now_ns:
+                            return SLEEPING
+                        busy_ns = self._placement.to_measure(process, qubit, now_ns)
+                        if busy_ns is None:
+                            return WAITING
+                        clock = busy_ns
+                        continue
                     if subroutine.paid != pc:
                         clock += self._measure_ns
                         subroutine.paid = pc
@@ -116,17 +133,17 @@ class Processor:
                     value = registers[ins[1]]
                     if value is None:
                         raise trap(f"register {register_name(ins[1])} is undefined")
-                    array = self._array(process, ins[2])
-                    array[self._index(process, ins[2], array, ins[3])] = value
+                    array = array_at(process, ins[2])
+                    array[index_in(process, ins[2], array, ins[3])] = value
 
                 elif kind == op.LOAD:
                     address = ins[2]
                     if address in process.open_arrays or address in process.failed:
                         if clock > now_ns:
                             return SLEEPING
-                        self._raise_failed(process, address)
-                    array = self._array(process, address)
-                    index = self._index(process, address, array, ins[3])
+                        raise_failed(process, address)
+                    array = array_at(process, address)
+                    index = index_in(process, address, array, ins[3])
                     value = array[index]
                     if value is None:
                         raise trap(f"entry @{address}[{index}] has no value")
@@ -144,7 +161,7 @@ class Processor:
                 elif kind == op.QALLOC:
                     if clock > now_ns:
                         return SLEEPING
-                    if not self._allocate(process, ins[1]):
+                    if not self._allocate(process, ins[1], now_ns):
                         return WAITING
 
                 elif kind == op.INIT:
@@ -153,6 +170,8 @@ class Processor:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
                     if preemptive and clock > now_ns:
                         return SLEEPING
+                    if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
+                        return waits
                     clock += self._gate_ns
                     process.device_end_ns = submit(Operation(OpCode.INIT, "init", qubit, ref=tag), clock)
 
@@ -167,6 +186,16 @@ class Processor:
                         raise trap(f"both operands are virtual qubit {registers[ins[1]]}")
                     if preemptive and clock > now_ns:
                         return SLEEPING
+                    if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
+                        return waits
+                    if (first, second) not in joined and process.flavour == "vanilla":
+                        if clock > now_ns:
+                            return SLEEPING
+                        busy_ns = self._placement.together(process, first, second, now_ns)
+                        if busy_ns is None:
+                            return WAITING
+                        clock = busy_ns
+                        continue
                     clock += self._gate_ns
                     process.device_end_ns = submit(
                         Operation(OpCode.TWO_QUBIT, ins[3], first, second, ins[4], ins[5], tag), clock
@@ -181,7 +210,7 @@ class Processor:
                     continue
 
                 elif kind == op.ARRAY:
-                    self._new_array(process, ins[1], ins[2])
+                    new_array(process, ins[1], ins[2])
 
                 elif op.WAIT_ALL <= kind <= op.WAIT_SINGLE:
                     if clock > now_ns:
@@ -201,7 +230,7 @@ class Processor:
                 elif kind == op.RET_ARR:
                     if clock > now_ns:
                         return SLEEPING
-                    array = self._array(process, ins[1])
+                    array = array_at(process, ins[1])
                     self._count_returned(subroutine, 1 + len(array))
                     subroutine.returned_arrays.append((ins[1], tuple(array)))
 
@@ -217,6 +246,16 @@ class Processor:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
+                    if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
+                        return waits
+                    if not measurable[qubit]:
+                        if clock > now_ns:
+                            return SLEEPING
+                        busy_ns = self._placement.to_measure(process, qubit, now_ns)
+                        if busy_ns is None:
+                            return WAITING
+                        clock = busy_ns
+                        continue
                     if subroutine.paid != pc:
                         clock += self._measure_ns + self._gate_ns * sum(1 for n in ins[4] if n)
                         subroutine.paid = pc
@@ -233,8 +272,8 @@ class Processor:
                 elif kind == op.UNDEF:
                     if clock > now_ns and ins[1] in process.open_arrays:
                         return SLEEPING
-                    array = self._array(process, ins[1])
-                    array[self._index(process, ins[1], array, ins[2])] = None
+                    array = array_at(process, ins[1])
+                    array[index_in(process, ins[1], array, ins[2])] = None
 
                 elif kind == op.LEA:
                     registers[ins[1]] = ins[2]
@@ -266,6 +305,15 @@ class Processor:
 
     # --- the longer instructions ----------------------------------------------------------------------
 
+    def _wait_for_device(self, process: Process, clock: int, now_ns: int) -> str:
+        """How the process stops because the device attempts entanglement; empty if it can have it."""
+        if clock > now_ns:
+            return SLEEPING
+        if self._network.lend_device(now_ns):
+            return ""
+        process.wait = WaitReason("device")
+        return WAITING
+
     def _unbound(self, process: Process, register: int) -> str:
         """A quantum instruction on an id that no qubit is bound to: wait for an open request, else
         abort."""
@@ -296,27 +344,30 @@ class Processor:
         self._driver.submit(Operation(OpCode.MEASURE, "measure", qubit, ref=ref), now_ns)
         return ref
 
-    def _allocate(self, process: Process, register: int) -> bool:
+    def _allocate(self, process: Process, register: int, now_ns: int) -> bool:
         """True if done, False if the process must wait for memory."""
         virtual = process.registers[register]
         if virtual is None:
             raise trap(f"register {register_name(register)} is undefined")
-        qubits = len(self._memory.owners)
         if virtual < 0:
             raise trap(f"virtual qubit {virtual} is negative")
         if virtual in process.virtual:
             raise trap(f"virtual qubit {virtual} is already allocated")
         if any(request.will_bind(virtual) for request in process.requests):
             raise trap(f"virtual qubit {virtual} is reserved by an open entanglement request")
-        qubit = self._memory.take(process.pid, communication=False)
-        if qubit is None and self.netstack.process.evict_unclaimed():
-            qubit = self._memory.take(process.pid, communication=False)
+        role = self._memory.role_of(process, virtual)
+        if role is None:
+            qubit = self._memory.take(process.pid)
+            if qubit is None and self._network.evict_unclaimed():
+                qubit = self._memory.take(process.pid)
+        else:
+            qubit = self._placement.place_for(process, role, now_ns)
         if qubit is not None:
             self._memory.bind(process, virtual, qubit)
             return True
-        if self._memory.held_only_by(process.pid):
-            raise Trap(no_qubit(qubits))
-        process.wait = WaitReason("memory", virtual=virtual)
+        if self._memory.held_only_by(process.pid, role):
+            raise Trap(no_qubit(len(self._memory.owners), role))
+        process.wait = WaitReason("memory", virtual=virtual, communication=role)
         return False
 
     def _request(self, process: Process, kind: int, ins: tuple[int, ...], now_ns: int) -> None:
@@ -340,10 +391,10 @@ class Processor:
     def _wait(self, process: Process, ins: tuple[int, ...], kind: int) -> bool:
         """Whether what it waits for is there; else `process.wait` says what."""
         address = ins[1]
-        self._raise_failed(process, address)
-        array = self._array(process, address)
+        raise_failed(process, address)
+        array = array_at(process, address)
         if kind == op.WAIT_SINGLE:
-            start = self._index(process, address, array, ins[2])
+            start = index_in(process, address, array, ins[2])
             stop = start + 1
         else:
             bounds = []
@@ -367,62 +418,5 @@ class Processor:
         if subroutine.returned > RETURNED_VALUES:
             raise trap(f"more than {RETURNED_VALUES} values returned by one subroutine")
 
-    @staticmethod
-    def _raise_failed(process: Process, address: int) -> None:
-        fault = process.failed.get(address)
-        if fault is not None:
-            raise Trap(error_of(fault))
-
-    @staticmethod
-    def _array(process: Process, address: int) -> list[int | None]:
-        try:
-            return process.arrays[address]
-        except KeyError:
-            raise trap(f"there is no array @{address}") from None
-
-    @staticmethod
-    def _index(process: Process, address: int, array: list[int | None], register: int) -> int:
-        index = process.registers[register]
-        if index is None:
-            raise trap(f"register {register_name(register)} is undefined")
-        if not 0 <= index < len(array):
-            raise trap(f"index {index} is outside array @{address} of length {len(array)}")
-        return index
-
-    @staticmethod
-    def _new_array(process: Process, register: int, address: int) -> None:
-        size = process.registers[register]
-        if size is None:
-            raise trap(f"register {register_name(register)} is undefined")
-        if not 0 <= size <= ARRAY_LENGTH:
-            raise trap(f"array size {size} is not in 0..{ARRAY_LENGTH}")
-        if address in process.open_arrays:
-            raise trap(f"array @{address} is in use by an open entanglement request")
-        old = process.arrays.get(address)
-        entries = process.array_entries + size - (0 if old is None else len(old))
-        if entries > ARRAY_ENTRIES or (old is None and len(process.arrays) >= ARRAYS):
-            raise trap(
-                f"the arrays of a program may hold {ARRAY_ENTRIES} entries in {ARRAYS} arrays, no more"
-            )
-        process.array_entries = entries
-        process.arrays[address] = [None] * size
-        process.failed.pop(address, None)
-
-
-def failure_tag(pid: int) -> int:
-    """The `ref` of an operation that asks for no outcome: it comes back if the device fails, and is its own
-    inverse."""
-    return -2 - pid
-
 
 _QUANTUM: Final = frozenset((GATE, GATE2, MEASURE_ROTATED, op.MEAS, op.INIT, UNSUPPORTED))
-
-
-def is_there(array: list[int | None], start: int, stop: int, all_of: bool) -> bool:
-    """Whether the awaited entries are set; an empty slice never blocks."""
-    if start == stop:
-        return True
-    if all_of and array[stop - 1] is None:  # pairs come in order: mostly the last one is the one missing
-        return False
-    entries = array[start:stop]
-    return None not in entries if all_of else any(entry is not None for entry in entries)

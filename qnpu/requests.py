@@ -24,7 +24,6 @@ from netqasm_isa.epr import (
     ReplyType,
     TimeUnit,
 )
-from qdriver.spec import PhysicalQubit
 from qnpu.process import Process
 from qnpu.traps import Trap, trap
 from qruntime.errors import EprError
@@ -34,6 +33,7 @@ from qruntime.rng import Stream
 
 if TYPE_CHECKING:
     from qnpu.linklayer import Item
+    from qnpu.memory import Binding
 
 ENTRIES_PER_PAIR: Final = RESULT_LENGTH
 _UNIT_NS: Final = {
@@ -103,7 +103,7 @@ class Request:
         self.item: Item | None = None
         self.delivered = 0
         self.is_open = True
-        self.pairs_bound: list[tuple[int, PhysicalQubit, int]] = []  # virtual id, qubit, herald time of each
+        self.pairs_bound: list[Binding] = []  # where each pair that was delivered went
 
     def will_bind(self, virtual: int) -> bool:
         """Whether a pair still to come goes to that virtual id."""

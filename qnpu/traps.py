@@ -14,9 +14,18 @@ class Trap(Exception):
         self.error = error
 
 
-def no_qubit(qubits: int) -> SubroutineError:
-    """The program itself holds all `qubits` of the device, so waiting for one cannot succeed."""
-    return SubroutineError(f"NO_QUBIT: the program holds all {qubits} qubits of the device", cause="NO_QUBIT")
+def no_qubit(qubits: int, communication: bool | None = None) -> SubroutineError:
+    """The program itself holds all `qubits` of the device, or all of one role, so waiting cannot succeed."""
+    held = f"all {qubits} qubits of the device"
+    if communication is not None:
+        held = f"every {'communication' if communication else 'memory'} qubit of the device"
+    return SubroutineError(f"NO_QUBIT: the program holds {held}", cause="NO_QUBIT")
+
+
+def failure_tag(pid: int) -> int:
+    """The `ref` of an operation that asks for no outcome: it comes back if the device fails, and is its own
+    inverse."""
+    return -2 - pid
 
 
 def trap(reason: str) -> Trap:

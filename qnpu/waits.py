@@ -26,6 +26,8 @@ def what_for(qnpu: Qnpu, process: Process) -> str:
     """What a waiting process lacks, in words."""
     wait = process.wait
     assert wait is not None
+    if wait.kind == "device":
+        return "the device, which attempts entanglement"
     if wait.kind == "memory":
         holders = ", ".join(str(owner) for owner in qnpu.memory.owners)
         return f"a free qubit for virtual qubit {wait.virtual} (owners of the qubits: {holders})"
@@ -37,24 +39,34 @@ def what_for(qnpu: Qnpu, process: Process) -> str:
 
 
 def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
-    """If every qubit belongs to processes that wait for memory themselves: the youngest of them, and
-    why."""
+    """If processes wait for qubits that only they themselves have: the youngest of them, and why."""
     stuck: dict[int, Process] = {}
+    wanted: dict[int, list[int]] = {}
     for process in qnpu.processes.values():
         wait = process.wait
         if process.state != "waiting" or wait is None:
             continue
-        if wait.kind == "memory" or any(
+        if wait.kind == "memory":
+            wanted[process.pid] = qnpu.memory.wanted(wait.communication)
+        elif any(
             request.results_address == wait.address and qnpu.netstack.starves(request)
             for request in process.requests
         ):
-            stuck[process.pid] = process
-    if not stuck or any(owner not in stuck for owner in qnpu.memory.owners):
+            wanted[process.pid] = qnpu.memory.wanted(True)
+        else:
+            continue
+        stuck[process.pid] = process
+    owners = qnpu.memory.owners
+    while helped := [pid for pid in stuck if any(owners[qubit] not in stuck for qubit in wanted[pid])]:
+        for pid in helped:
+            del stuck[pid]
+    if not stuck:
         return None
     youngest = max(stuck.values(), key=lambda p: (p.started_ns, p.pid))
     if len(stuck) > 1:
         report = "; ".join(f"process {p.pid} ({p.app}) waits for {what_for(qnpu, p)}" for p in stuck.values())
         return youngest, Deadlock(f"memory deadlock on {qnpu.node}: {report}")
     if youngest in qnpu.memory.waiting:  # its last pair took the last qubit
-        return youngest, no_qubit(len(qnpu.memory.owners))
+        assert youngest.wait is not None
+        return youngest, no_qubit(len(owners), youngest.wait.communication)
     return None

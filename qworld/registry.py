@@ -14,12 +14,13 @@ from qruntime.errors import ConfigError
 from qworld.device import Device
 from qworld.engine import Engine
 from qworld.generic import GenericDevice
+from qworld.nv import NvDevice
 
 GROUP = "qworld.device"
 
 DeviceModel = Callable[[Any, Engine], Device]
 
-_BUILT_IN: dict[str, DeviceModel] = {"generic": GenericDevice}
+_BUILT_IN: dict[str, DeviceModel] = {"generic": GenericDevice, "nv": NvDevice}
 
 
 def device_model(kind: str) -> DeviceModel:

@@ -39,7 +39,9 @@ def memory(*roles: Any) -> MemoryManager:
 
 def test_pairs_get_communication_qubits_only_and_others_leave_those_alone() -> None:
     table = memory("communication", "memory", "communication", "memory")
-    assert [table.take(1, communication=False) for _ in range(5)] == [1, 3, 0, 2, None]
+    assert [table.take(1) for _ in range(5)] == [1, 3, 0, 2, None]
+    table.reset()
+    assert [table.take(1, communication=False) for _ in range(3)] == [1, 3, None]
     table.reset()
     assert [table.take(NETWORK, communication=True) for _ in range(3)] == [0, 2, None]
     assert table.owners == [NETWORK, FREE, NETWORK, FREE]
@@ -48,11 +50,11 @@ def test_pairs_get_communication_qubits_only_and_others_leave_those_alone() -> N
 
 def test_freed_qubit_is_the_next_one_taken() -> None:
     table = memory("communication", "communication")
-    table.take(1, communication=False)
-    second = table.take(2, communication=False)
+    table.take(1)
+    second = table.take(2)
     assert second == 1
     table.free(second)
-    assert table.take(3, communication=False) == 1
+    assert table.take(3) == 1
     assert table.owners == [1, 3]
 
 
