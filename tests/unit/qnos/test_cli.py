@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from qruntime.errors import ConfigError
 from tests.unit.qnos.conftest import Simulated
 
 Invoke = Callable[..., Result]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -243,7 +247,7 @@ def test_apps_are_listed_with_roles_inputs_and_purpose(invoke: Invoke) -> None:
     listed = invoke("apps").stdout
     line = next(line for line in listed.splitlines() if line.strip().startswith("teleport "))
     assert "alice, bob" in line
-    assert "alice.theta: float = 0.3" in line
+    assert "alice.theta: finite float = 0.3" in line
     assert "Teleportation: Alice sends" in line
 
 
@@ -346,6 +350,32 @@ def test_a_trace_on_a_full_disk_costs_no_result(invoke: Invoke) -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "saved    qnos-results/ping-two_generic-0-1.json"
     assert result.stderr == "Error: trace: cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["check-config", "perfect"], ["networks"], ["--help"]])
+def test_output_on_a_full_disk_is_one_message(arguments: list[str], unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "qnos", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            cwd=ROOT,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: output cannot be written: No space left on device\n",
+    )
+
+
+def test_what_the_system_refuses_is_one_message(invoke: Invoke, simulated: Simulated) -> None:
+    simulated.raises = PermissionError(13, "Permission denied", "somewhere/else")
+    result = invoke("run", "teleport")
+    assert (result.exit_code, result.stderr) == (1, "Error: somewhere/else: Permission denied\n")
 
 
 def test_a_table_that_cannot_be_written_is_shown_all_the_same(invoke: Invoke, simulated: Simulated) -> None:
