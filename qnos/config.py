@@ -14,13 +14,14 @@ from msgspec import Meta
 
 from cnpu.launch import CnpuSettings
 from qnpu.settings import QnpuSettings
+from qruntime.limits import LONGEST_NS
 from qworld.links import Link
 
 NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_-]*$"
 NAME_LENGTH = 32
 RESERVED_NAMES = ("world",)  # the simulated world is an actor beside the nodes
 
-NanosecondsOrNull = Annotated[int, Meta(ge=0)] | None
+NanosecondsOrNull = Annotated[int, Meta(ge=0, le=LONGEST_NS)] | None
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=NAME_LENGTH)]
 
 
@@ -28,10 +29,10 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One-way times of messages, in simulated ns."""
 
     cnpu_qnpu_ns: Annotated[
-        int, Meta(ge=0, description="between CNPU and QNPU of a node, each direction")
+        int, Meta(ge=0, le=LONGEST_NS, description="between CNPU and QNPU of a node, each direction")
     ] = 0
-    cnpu_cnpu_ns: Annotated[int, Meta(ge=0, description="between the CNPUs of two nodes")] = 0
-    qnpu_qnpu_ns: Annotated[int, Meta(ge=0, description="between the QNPUs of two nodes")] = 0
+    cnpu_cnpu_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="between the CNPUs of two nodes")] = 0
+    qnpu_qnpu_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="between the QNPUs of two nodes")] = 0
 
 
 class OsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +103,8 @@ class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Disturbances that a correct program and OS must survive, drawn from the seed of the run."""
 
     jitter_ns: Annotated[
-        int, Meta(ge=0, description="each message is late by up to this, at most by its latency")
+        int,
+        Meta(ge=0, le=LONGEST_NS, description="each message is late by up to this, at most by its latency"),
     ] = 0
     permute_ranks: Annotated[
         bool, Meta(description="break ties between events of one time in another order")

@@ -83,7 +83,8 @@ def allowed(info: inspect.Type) -> str:
         case inspect.StructType():
             return "a mapping of " + ", ".join(field.name for field in info.fields)
         case inspect.DictType():
-            return "a mapping"
+            each = allowed(info.value_type)
+            return "a mapping" if each == "anything" else f"a mapping, each value {each}"
     return "anything"
 
 

@@ -239,6 +239,10 @@ def _device(document: Document, path: FieldPath, given: Mapping[str, Any]) -> De
                 (*path, "kind"), f"is {kind!r}, which is no known hardware; {nearest(kind, registry.names())}"
             ) from None
         raise document.error((*path, "kind"), f"is {kind!r}: {error}") from error
+    except Exception as error:  # whatever a module of somebody else's does as it is imported
+        raise document.error(
+            (*path, "kind"), f"is {kind!r}, which cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
     parameters = {key: value for key, value in given.items() if key != "kind"}
     return DeviceConfig(kind, document.convert(path, schema, parameters, f"{_a(kind)} device"))
 

@@ -233,10 +233,11 @@ def test_values_are_converted_to_their_type(name: str, given: Any, value: Any) -
 @pytest.mark.parametrize(
     ("name", "given", "allowed"),
     [
-        ("i", "x", "int"), ("i", 1.5, "int"), ("i", True, "int"), ("i", None, "int"), ("f", "x", "finite float"),
-        ("f", True, "finite float"), ("f", "nan", "finite float"), ("f", float("inf"), "finite float"), ("s", 3, "str"),
-        ("b", "maybe", "bool"), ("b", 1, "bool"), ("ints", "[1, ", "list[int]"), ("ints", ["x"], "list[int]"),
-        ("ints", 3, "list[int]"), ("some", "{}", "list"), ("maybe", "x", "finite float or None"),
+        ("i", "x", "int"), ("i", 1.5, "int"), ("i", True, "int"), ("i", None, "int"),
+        ("f", "x", "finite float"), ("f", True, "finite float"), ("f", "nan", "finite float"),
+        ("f", float("inf"), "finite float"), ("s", 3, "str"), ("b", "maybe", "bool"), ("b", 1, "bool"),
+        ("ints", "[1, ", "list[int]"), ("ints", ["x"], "list[int]"), ("ints", 3, "list[int]"),
+        ("some", "{}", "list"), ("maybe", "x", "finite float or None"),
     ],
 )  # fmt: skip
 def test_value_of_a_wrong_type_is_refused_with_role_name_found_and_allowed(
