@@ -31,6 +31,7 @@ _COMMANDS = {
     "sweep": ("qnos.cli_sweep", "sweep", "Run an application over a grid of values."),
     "apps": ("qnos.cli_list", "apps", "List the applications that travel with qnos."),
     "networks": ("qnos.cli_list", "networks", "List the networks that travel with qnos."),
+    "sets": ("qnos.cli_sets", "sets", "List parameter sets of devices and links."),
     "check-config": ("qnos.cli_list", "check_config", "Check network files, say what they mean."),
     "up": ("qnos.cli_live", "up", "Start a network of processes that stays up."),
     "submit": ("qnos.cli_live", "submit", "Run an application on a network that is up."),

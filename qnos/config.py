@@ -83,7 +83,8 @@ class NodeFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Annotated[Name, Meta(description="unique name of the node; not world")]
     device: Annotated[
-        dict[str, Any], Meta(description="kind of hardware, and the parameters of that kind beside it")
+        dict[str, Any],
+        Meta(description="kind of hardware with its parameters, or set: a parameter set, and what differs"),
     ]
 
 
@@ -127,7 +128,7 @@ class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: Annotated[str | None, Meta(description="name of the network; null: that of the file")] = None
     links: Annotated[
         list[dict[str, Any]],
-        Meta(description="entanglement links: nodes, kind, and the parameters of that kind"),
+        Meta(description="entanglement links: nodes, and kind with its parameters, or set and what differs"),
     ] = []
     channels: Annotated[
         list[dict[str, Any]], Meta(description="classical channels whose latency differs")
@@ -174,12 +175,13 @@ class LinkConfig(msgspec.Struct, frozen=True):
     model: Link
 
 
-class NetworkConfig(msgspec.Struct, frozen=True):
+class NetworkConfig(msgspec.Struct, frozen=True, eq=False):
     """A checked network.
 
     `nodes` are in the order that gives node numbers. `addresses` and `keys` (public ones, as text) are for
     processes started by hand. `to_dict()` is the mapping with every value in force, defaults included, from
-    which the same network loads again.
+    which the same network loads again. `sets` has the parameter sets that devices and links were made from
+    (``nodes.alice``, ``links.alice-bob``), for people: two networks with the same values are equal.
     """
 
     name: str
@@ -191,6 +193,12 @@ class NetworkConfig(msgspec.Struct, frozen=True):
     addresses: dict[str, str] = {}
     keys: dict[str, str] = {}
     insecure_tcp: bool = False
+    sets: dict[str, str] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NetworkConfig) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "sets"
+        )
 
     @property
     def node_names(self) -> tuple[str, ...]:

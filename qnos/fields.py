@@ -111,6 +111,14 @@ def in_words(value: object) -> str:
     return str(value)
 
 
+def exact(value: object) -> str:
+    """Like `in_words`, with every digit that tells the value from others: ``25_226_185.94``."""
+    if isinstance(value, float) and math.isfinite(value):
+        text = f"{value:_}" if abs(value) >= 10_000 else repr(value)
+        return text.removesuffix(".0")
+    return in_words(value)
+
+
 def number(value: float) -> str:
     """A float, short: ``0.01``, ``1e+10``, ``.inf``."""
     if math.isinf(value):

@@ -34,6 +34,8 @@ from qnos.config import (
 from qnos.documents import Document, in_short, nearest
 from qnos.documents import Path as FieldPath
 from qnos.hosts_section import read_addresses, read_keys
+from qnos.kinds import described, device_schema, link_schema
+from qnos.sets import with_set
 from qruntime.errors import ConfigError
 from qworld.links import KINDS
 
@@ -169,17 +171,20 @@ def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
 
 def _network(document: Document, default_name: str, folder: Path | None = None) -> NetworkConfig:
     top = document.convert((), NetworkFile, document.data, "a network")
-    keys = read_keys(document, top, Path() if folder is None else folder)
+    here = Path() if folder is None else folder
+    keys = read_keys(document, top, here)
+    sets: dict[str, str] = {}
     return NetworkConfig(
         name=top.name or default_name,
         os=_os(document, top.os),
-        nodes=_nodes(document, top),
-        links=_links(document, top),
+        nodes=_nodes(document, top, here, sets),
+        links=_links(document, top, here, sets),
         channels=_channels(document, top),
         testing=document.convert(("testing",), Testing, top.testing, "testing"),
         addresses=read_addresses(document, top, keys),
         keys=keys,
         insecure_tcp=top.insecure_tcp,
+        sets=sets,
     )
 
 
@@ -213,7 +218,9 @@ def _merged(document: Document, section: str, base: Settings, differs: dict[str,
     return document.convert(("os", section), type(base), value, f"os.{section}")
 
 
-def _nodes(document: Document, top: NetworkFile) -> tuple[NodeConfig, ...]:
+def _nodes(
+    document: Document, top: NetworkFile, folder: Path, sets: dict[str, str]
+) -> tuple[NodeConfig, ...]:
     first: dict[str, FieldPath] = {}
     nodes = []
     for index, node in enumerate(top.nodes):
@@ -225,42 +232,40 @@ def _nodes(document: Document, top: NetworkFile) -> tuple[NodeConfig, ...]:
             before = f"in line {line}" if line else "before"
             raise document.error(path, f"is {node.name!r}, already used {before}; allowed: each name once")
         first[node.name] = path
-        nodes.append(NodeConfig(node.name, _device(document, ("nodes", index, "device"), node.device)))
+        device, named = _device(document, ("nodes", index, "device"), node.device, folder)
+        if named:
+            sets[f"nodes.{node.name}"] = named
+        nodes.append(NodeConfig(node.name, device))
     return tuple(nodes)
 
 
-def _device(document: Document, path: FieldPath, given: Mapping[str, Any]) -> DeviceConfig:
+def _device(
+    document: Document, path: FieldPath, said: Mapping[str, Any], folder: Path
+) -> tuple[DeviceConfig, str]:
+    given, named = with_set(document, path, said, "device", folder)
     kind = _kind(document, path, given, registry.names)
-    try:
-        schema = registry.hardware(kind).schema
-    except ConfigError as error:
-        if ":" not in kind and kind not in registry.names():
-            raise document.error(
-                (*path, "kind"), f"is {kind!r}, which is no known hardware; {nearest(kind, registry.names())}"
-            ) from None
-        raise document.error((*path, "kind"), f"is {kind!r}: {error}") from error
-    except Exception as error:  # whatever a module of somebody else's does as it is imported
-        raise document.error(
-            (*path, "kind"), f"is {kind!r}, which cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
+    schema = device_schema(document, path, kind)
     parameters = {key: value for key, value in given.items() if key != "kind"}
-    return DeviceConfig(kind, document.convert(path, schema, parameters, f"{_a(kind)} device"))
+    what = described(kind, "device")
+    return DeviceConfig(kind, document.convert(path, schema, parameters, what)), named
 
 
-def _links(document: Document, top: NetworkFile) -> tuple[LinkConfig, ...]:
+def _links(
+    document: Document, top: NetworkFile, folder: Path, sets: dict[str, str]
+) -> tuple[LinkConfig, ...]:
     names = [node.name for node in top.nodes]
     first: dict[tuple[str, str], FieldPath] = {}
     links = []
-    for index, given in enumerate(top.links):
+    for index, said in enumerate(top.links):
         path: FieldPath = ("links", index)
-        nodes = _ends(document, path, given, names, first)
+        nodes = _ends(document, path, said, names, first)
+        given, named = with_set(document, path, said, "link", folder)
         kind = _kind(document, path, given, lambda: KINDS)
-        if kind not in KINDS:
-            raise document.error(
-                (*path, "kind"), f"is {kind!r}, which is no known kind of link; {nearest(kind, KINDS)}"
-            )
+        schema = link_schema(document, path, kind)
         parameters = {key: value for key, value in given.items() if key not in ("nodes", "kind")}
-        model: Any = document.convert(path, KINDS[kind], parameters, f"{_a(kind)} link")
+        model: Any = document.convert(path, schema, parameters, described(kind, "link"))
+        if named:
+            sets[f"links.{nodes[0]}-{nodes[1]}"] = named
         links.append(LinkConfig(nodes, kind, model))
     return tuple(links)
 
@@ -319,7 +324,3 @@ def _ends(
         raise document.error(field, f"joins {a} and {b}, already joined {before}; allowed: each pair once")
     first[pair] = field
     return a, b
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

@@ -17,6 +17,7 @@ from netqasm_isa import assemble
 from qnos.cli import main
 from qnos.loading import shipped_networks
 from qnos.results import ShotError
+from qnos.sets import shipped_sets
 from qruntime.errors import ConfigError
 from tests.unit.qnos.conftest import Simulated
 
@@ -262,9 +263,43 @@ def test_check_config_says_what_a_file_means(invoke: Invoke) -> None:
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "two_generic: 2 nodes, 1 link, os qnodeos: correct",
+        "  set    alice, bob: generic_squidasm_default, num_qubits 5",
+        "  set    alice-bob: werner_example",
         "  noise  alice, bob: T1 10 s, T2 1 s, two_qubit_gate_depolarise 0.01",
         "  noise  alice-bob: pairs of fidelity 0.95, one in 100 us on average",
     ]
+
+
+def test_sets_are_listed_with_what_they_are(invoke: Invoke) -> None:
+    lines = invoke("sets").stdout.splitlines()
+    assert lines[0].split() == ["set", "of", "a", "kind", "about"]
+    assert [line.split()[0] for line in lines[1:]] == [*shipped_sets("device"), *shipped_sets("link")]
+    assert lines[1].split()[1:3] == ["device", "generic"]
+
+
+def test_a_set_is_shown_with_every_value_and_its_source(invoke: Invoke) -> None:
+    lines = invoke("sets", "metropolitan_200_km").stdout.splitlines()
+    assert lines[0] == "set      metropolitan_200_km, a link of kind depolarise"
+    assert lines[1].startswith("about    Trapped ions 200 km apart; a classical message takes 3_107_000 ns")
+    rows = [line.split(maxsplit=2) for line in lines[3:]]
+    assert [row[0] for row in rows] == ["fidelity", "success_probability", "cycle_ns", "random_bell_state"]
+    assert rows[0][1] == "0.95"
+    assert rows[0][2].rstrip() == "qoala-bench, benchmark/bqc/trapped-ions_200.json"
+    assert rows[2][1] == "25_226_185.94"  # every digit
+
+
+def test_a_set_of_ones_own_is_shown_with_the_defaults_it_leaves(invoke: Invoke) -> None:
+    Path("ours.yaml").write_text("about: x\nkind: generic\nparameters: {num_qubits: 7}\n")
+    lines = invoke("sets", "./ours.yaml").stdout.splitlines()
+    assert lines[0] == "set      ./ours.yaml, a device of kind generic"
+    assert lines[3].split() == ["num_qubits", "7"]
+    assert lines[4].split(maxsplit=2)[:2] == ["t1_ns", "1e+10"]
+    assert "(default of the kind)" in lines[4]
+    unknown = invoke("sets", "generic_squid")
+    assert unknown.exit_code == 1
+    assert unknown.stderr.startswith(
+        "Error: 'generic_squid' is no parameter set of a device or a link; did you mean generic_squid"
+    )
 
 
 def test_check_config_goes_on_after_a_wrong_file(invoke: Invoke) -> None:
