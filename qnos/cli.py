@@ -33,6 +33,7 @@ _COMMANDS = {
     "networks": ("qnos.cli_list", "networks", "List the networks that travel with qnos."),
     "sets": ("qnos.cli_sets", "sets", "List parameter sets of devices and links."),
     "check-config": ("qnos.cli_list", "check_config", "Check network files, say what they mean."),
+    "calibration": ("qnos.cli_calibration", "calibration", "Show, save and compare what runs ran on."),
     "up": ("qnos.cli_live", "up", "Start a network of processes that stays up."),
     "submit": ("qnos.cli_live", "submit", "Run an application on a network that is up."),
     "results": ("qnos.cli_live", "results", "What submitted applications brought."),

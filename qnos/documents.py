@@ -99,6 +99,11 @@ class Document:
         except msgspec.ValidationError as error:
             raise self._explained(path, schema, found, str(error), what) from None
 
+    def part(self, key: Key) -> Document:
+        """What is said under a key, as a document of its own; paths begin anew in it, lines do not."""
+        step = None if self._root is None else _child(self._root, key)
+        return Document(self.data[key], self.label, step and step[0])
+
     def line(self, path: Path) -> int | None:
         """The line (from 1) of the key or item at `path`; of the nearest enclosing one if it is not there;
         None for data that was never text."""

@@ -50,13 +50,13 @@ def load_network(source: Source) -> NetworkConfig:
     if isinstance(source, NetworkConfig):
         return source
     if isinstance(source, Mapping):
-        return _network(Document(dict(source), "network"), "unnamed")
+        return network_of(Document(dict(source), "network"), "unnamed")
     if not isinstance(source, str | os.PathLike):
         raise ConfigError(
             f"network is {source!r}; allowed: a shipped name, a path, a mapping, or a loaded network"
         )
-    label, text = _text(source)
-    return _network(Document.read(text, label), Path(label).stem, Path(label).parent)
+    label, text = text_of(source)
+    return network_of(Document.read(text, label), Path(label).stem, Path(label).parent)
 
 
 def shipped_networks() -> list[str]:
@@ -79,7 +79,7 @@ def with_values(network: Source, values: Mapping[str, Any]) -> NetworkConfig:
     for path, value in values.items():
         data = set_path(data, path, value)
     changes = ", ".join(f"{path}={in_short(value)}" for path, value in values.items())
-    return _network(Document(data, f"{loaded.name} with {changes}"), loaded.name)
+    return network_of(Document(data, f"{loaded.name} with {changes}"), loaded.name)
 
 
 def set_path(data: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -149,10 +149,10 @@ def _label(item: Any) -> list[str]:
     return []
 
 
-def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
-    """Label and content of the file that `source` means."""
+def text_of(source: str | os.PathLike[str]) -> tuple[str, str]:
+    """Label and content of the file that a shipped name or a path means; `ConfigError` if there is none."""
     name = os.fspath(source)
-    plain = os.sep not in name and not name.endswith((".yaml", ".yml"))
+    plain = os.sep not in name and not name.endswith((".yaml", ".yml", ".json"))
     if plain and name in shipped_networks():
         return f"{name}.yaml", files(SHIPPED).joinpath(f"{name}.yaml").read_text("utf-8")
     try:
@@ -169,7 +169,11 @@ def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
         raise ConfigError(f"{name}: cannot be read: {reason}", file=name) from None
 
 
-def _network(document: Document, default_name: str, folder: Path | None = None) -> NetworkConfig:
+def network_of(document: Document, default_name: str, folder: Path | None = None) -> NetworkConfig:
+    """The network that a document describes, checked as a whole.
+
+    `default_name` is its name if it says none; files it refers to are looked for in `folder`.
+    """
     top = document.convert((), NetworkFile, document.data, "a network")
     here = Path() if folder is None else folder
     keys = read_keys(document, top, here)

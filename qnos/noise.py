@@ -1,12 +1,13 @@
 """The noise in force on a network, said in words: nobody should have to guess whether a default is noisy.
 
-`effective_noise(network)` gives one line per group of equal devices and of equal links.
+`effective_noise(network)` gives one line per group of equal devices and of equal links. `link_facts(link)`
+says what the parameters of a link amount to.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import inspect
 
@@ -15,6 +16,19 @@ from qdriver.spec import DeviceSpec
 from qnos import fields
 from qnos.config import DeviceConfig, LinkConfig, NetworkConfig
 from qnos.units import duration
+
+
+class LinkFacts(NamedTuple):
+    """What the parameters of a link amount to.
+
+    Fidelity of a heralded pair to its Bell state, probability that one attempt heralds, duration of an
+    attempt, and mean time from the first attempt to a pair, in ns.
+    """
+
+    fidelity: float
+    success_probability: float
+    cycle_ns: float
+    mean_pair_ns: float
 
 
 def effective_noise(network: NetworkConfig) -> list[str]:
@@ -44,10 +58,20 @@ def device_noise(device: DeviceConfig) -> str:
 
 def link_noise(link: LinkConfig) -> str:
     """The fidelity of a link's pairs and how often they come; says so if they are perfect."""
+    facts = link_facts(link)
+    pair = "perfect pairs" if facts.fidelity == 1 else f"pairs of fidelity {fields.number(facts.fidelity)}"
+    return f"{pair}, one in {duration(facts.mean_pair_ns)} on average"
+
+
+def link_facts(link: LinkConfig) -> LinkFacts:
+    """What a link's parameters amount to, as its model says."""
     model = link.model
-    pair = "perfect pairs" if model.fidelity == 1 else f"pairs of fidelity {fields.number(model.fidelity)}"
-    mean_ns = model.cycle_ns / model.success_probability
-    return f"{pair}, one in {duration(mean_ns)} on average"
+    return LinkFacts(
+        fidelity=model.fidelity,
+        success_probability=model.success_probability,
+        cycle_ns=model.cycle_ns,
+        mean_pair_ns=model.cycle_ns / model.success_probability,
+    )
 
 
 def _coherence(spec: DeviceSpec) -> list[str]:
