@@ -79,7 +79,8 @@ def load(source: Source | RunResult) -> NetworkConfig:
     if isinstance(document.data, dict) and MARK in document.data:
         return _of_snapshot(document)
     if isinstance(document.data, dict) and IN_RESULT in document.data:
-        return network_of(document.part(IN_RESULT), str(document.data.get("network")))
+        values = Document(document.data[IN_RESULT], f"{label}: {IN_RESULT}")
+        return network_of(values, str(document.data.get("network")))
     if label.endswith(".json") and isinstance(document.data, dict) and "nodes" not in document.data:
         raise ConfigError(
             f"{label}: has no calibration; allowed: a result that qnos run saved, a snapshot, a network",
@@ -94,7 +95,7 @@ def save(source: Source | RunResult, path: str | os.PathLike[str]) -> Path:
     Raises `ConfigError` if the file exists already, as a record is not to be lost, or cannot be written.
     """
     data = load(source).to_dict()
-    snapshot = {MARK: FORMAT, "qnos_version": __version__, "sha256": _digest(data), "network": data}
+    snapshot = {MARK: FORMAT, "qnos_version": __version__, "sha256": digest(data), "network": data}
     text = yaml.safe_dump(snapshot, sort_keys=False, allow_unicode=True)
     target = Path(path)
     try:
@@ -108,9 +109,9 @@ def save(source: Source | RunResult, path: str | os.PathLike[str]) -> Path:
 
 
 def parameters(network: NetworkConfig) -> dict[str, Any]:
-    """Path -> value of everything in force, each path as `qnos run --set-network` takes it.
+    """Path -> value of everything in force, in the order of a file; `with_values` takes the paths of values.
 
-    `nodes` and `links` have their order, which gives numbers and breaks ties.
+    `nodes`, `links` and `channels` have the order of these, which gives numbers and breaks ties.
     """
     data = network.to_dict()
     flat: dict[str, Any] = {"name": data.pop("name")}
@@ -140,6 +141,11 @@ def differences(a: Source | RunResult, b: Source | RunResult) -> list[Difference
     ]
 
 
+def digest(values: dict[str, Any]) -> str:
+    """SHA-256 of the values of a network, whatever the order of keys, as a snapshot has it."""
+    return hashlib.sha256(msgspec.json.encode(_plain(values), order="deterministic")).hexdigest()
+
+
 def _read(text: str, label: str) -> Document:
     """A document from YAML or JSON; JSON, which may be large, by the quicker parser."""
     if not (label.endswith(".json") or text.lstrip()[:1] == "{"):
@@ -162,18 +168,13 @@ def _of_snapshot(document: Document) -> NetworkConfig:
             f"allowed: {FORMAT}",
         )
     snapshot = document.convert((), Snapshot, document.data, "a calibration snapshot")
-    if snapshot.sha256 != _digest(snapshot.network):
+    if snapshot.sha256 != digest(snapshot.network):
         raise document.error(
             ("network",),
             "is not what was saved: the file was cut short or edited; allowed: a snapshot as it was written "
             "(--set-network changes values for a run)",
         )
     return network_of(document.part("network"), "unnamed")
-
-
-def _digest(values: dict[str, Any]) -> str:
-    """SHA-256 of the values, whatever the order of keys."""
-    return hashlib.sha256(msgspec.json.encode(_plain(values), order="deterministic")).hexdigest()
 
 
 def _plain(value: Any) -> Any:

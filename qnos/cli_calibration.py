@@ -41,7 +41,7 @@ def show(source: str) -> None:
 @click.argument("source")
 @click.argument("file", type=click.Path(path_type=Path))
 def save(source: str, file: Path) -> None:
-    """Write a snapshot of every parameter in force to FILE, which must not exist."""
+    """Write a snapshot of a source to FILE, a new file."""
     show_line("saved", str(calibrations.save(source, file)), console_for(sys.stdout))
 
 
