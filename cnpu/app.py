@@ -199,6 +199,8 @@ def _of_file(path: Path) -> App:
     if not path.is_file():
         what = "is no file" if path.exists() else "does not exist"
         raise ConfigError(f"application {path} {what}")
+    if path.suffix != ".py":
+        raise ConfigError(f"application {path} is no Python file; allowed: a name that ends in .py")
     return _of_module(_import_file(path), path.stem)
 
 
@@ -218,7 +220,7 @@ def _import_file(path: Path) -> ModuleType:
     sys.path.insert(0, directory)  # an application may import its neighbours
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() in an application must not end qnos
         del sys.modules[name]
         raise _import_failed(str(path), error) from error
     finally:
@@ -246,7 +248,7 @@ def _of_module(module: ModuleType, name: str) -> App:
     )
 
 
-def _import_failed(what: str, error: Exception) -> ConfigError:
+def _import_failed(what: str, error: Exception | SystemExit) -> ConfigError:
     place: Place | None
     if isinstance(error, SyntaxError):
         place = Place(os.path.basename(error.filename or what), error.lineno or 0)

@@ -48,7 +48,7 @@ class Input:
     @property
     def allowed(self) -> str:
         """The type in words."""
-        kind = self.kind.__name__ if self.item is None else f"list[{self.item.__name__}]"
+        kind = _word(self.kind) if self.item is None else f"list[{_word(self.item)}]"
         return f"{kind} or None" if self.optional else kind
 
     def convert(self, value: Any) -> Any:
@@ -111,6 +111,10 @@ def _input(role: str, parameter: inspect.Parameter) -> Input:
     if not declared.required:
         declared.default = declared.convert(default)
     return declared
+
+
+def _word(kind: type) -> str:
+    return "finite float" if kind is float else kind.__name__
 
 
 def _plain(value: Any, kind: type) -> Any:

@@ -9,23 +9,27 @@ import msgspec
 from msgspec import Meta
 
 from qruntime.errors import QnosError
+from qruntime.limits import LONGEST_NS, PROCESSES
 
 
 class CnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Costs of the classical side in simulated ns, spent on the clock of the program that causes them."""
 
     submit_first_ns: Annotated[
-        int, Meta(ge=0, description="cost of submitting the first subroutine of a program")
+        int, Meta(ge=0, le=LONGEST_NS, description="cost of submitting the first subroutine of a program")
     ] = 0
-    submit_ns: Annotated[int, Meta(ge=0, description="cost of submitting any later subroutine")] = 0
+    submit_ns: Annotated[
+        int, Meta(ge=0, le=LONGEST_NS, description="cost of submitting any later subroutine")
+    ] = 0
     after_result_ns: Annotated[
-        int, Meta(ge=0, description="computing when a program takes the result of a subroutine")
+        int,
+        Meta(ge=0, le=LONGEST_NS, description="computing when a program takes the result of a subroutine"),
     ] = 0
     after_message_ns: Annotated[
-        int, Meta(ge=0, description="computing when a program takes a classical message")
+        int, Meta(ge=0, le=LONGEST_NS, description="computing when a program takes a classical message")
     ] = 0
     cores: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
+        Annotated[int, Meta(ge=1, le=PROCESSES)] | None,
         Meta(description="cores that these costs share; none: every program has its own"),
     ] = None
 

@@ -10,7 +10,10 @@ command line need not restart the interpreter to fix it.
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +31,9 @@ _COMMANDS = {
     "sweep": ("qnos.cli_sweep", "sweep", "Run an application over a grid of values."),
     "apps": ("qnos.cli_list", "apps", "List the applications that travel with qnos."),
     "networks": ("qnos.cli_list", "networks", "List the networks that travel with qnos."),
+    "sets": ("qnos.cli_sets", "sets", "List parameter sets of devices and links."),
     "check-config": ("qnos.cli_list", "check_config", "Check network files, say what they mean."),
+    "calibration": ("qnos.cli_calibration", "calibration", "Show, save and compare what runs ran on."),
     "up": ("qnos.cli_live", "up", "Start a network of processes that stays up."),
     "submit": ("qnos.cli_live", "submit", "Run an application on a network that is up."),
     "results": ("qnos.cli_live", "results", "What submitted applications brought."),
@@ -40,6 +45,8 @@ _COMMANDS = {
     "asm": ("qnos.cli_isa", "asm", "Assemble NetQASM text to bytes."),
     "disasm": ("qnos.cli_isa", "disasm", "Print NetQASM bytes as text."),
 }
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -61,6 +68,13 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)  # it takes care of a broken pipe
+        except OSError as error:
+            click.echo(f"Error: {_told(error)}", err=True)
+            sys.exit(1)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with _terminated_like_interrupted():
@@ -70,6 +84,21 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, in one sentence: mostly, to take what we print."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What could not be written is still in the buffer, and the interpreter would try again as it exits.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    reason = error.strerror or str(error)
+    if error.filename:
+        return f"{error.filename}: {reason}"
+    return f"output cannot be written: {reason}" if error.errno in _FULL else reason
 
 
 @contextmanager

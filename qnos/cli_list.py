@@ -68,6 +68,8 @@ def check_config(ctx: click.Context, files: tuple[str, ...]) -> None:
             wrong = True
             continue
         click.echo(f"{file}: {_in_short(network)}")
+        for line in _sets(network):
+            click.echo(f"  set    {line}")
         for line in effective_noise(network):
             click.echo(f"  noise  {line}")
     if wrong:
@@ -95,6 +97,14 @@ def _some_roles(app: App) -> tuple[int, dict[str, Any]]:
         except ConfigError:
             continue
     return LARGEST, app.roles(LARGEST)
+
+
+def _sets(network: NetworkConfig) -> list[str]:
+    """Lines such as ``alice, bob: generic_squidasm_default, num_qubits 5``."""
+    groups: dict[str, list[str]] = {}
+    for place, words in network.sets.items():
+        groups.setdefault(words, []).append(place.partition(".")[2])
+    return [f"{', '.join(places)}: {words}" for words, places in groups.items()]
 
 
 def _in_short(network: NetworkConfig) -> str:

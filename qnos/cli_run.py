@@ -14,11 +14,12 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from qnos import api
+from qnos import calibration as calibrations
 from qnos.cli import INTERRUPTED
 from qnos.cli_options import inputs_of, placement_of, run_options, values_of
 from qnos.loading import with_values
 from qnos.noise import effective_noise
-from qnos.present import Bar, console_for, show_result, show_trace
+from qnos.present import Bar, console_for, show_line, show_result, show_trace
 from qnos.results import RunResult
 from qnos.tracefile import TraceFile, open_trace
 from qruntime.errors import ConfigError, QnosError
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("app", required=False)
 @run_options
+@click.option(
+    "--calibration",
+    metavar="SOURCE",
+    help="On the parameters of a saved result, a snapshot or a network, instead of --network.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(
     "--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace here (JSONL)."
@@ -78,6 +84,7 @@ def run(
     inputs: tuple[str, ...],
     values: tuple[str, ...],
     placement: tuple[str, ...],
+    calibration: str | None,
     as_json: bool,
     trace: Path | None,
     shot: int | None,
@@ -95,8 +102,10 @@ def run(
     simulated time went, and the path of the result file. Status 1 if a program failed, 130 after Ctrl-C.
     """
     if replay is not None:
-        if app is not None:
-            raise click.UsageError("--replay takes the applications from the journal; it goes without APP")
+        if app is not None or calibration is not None:
+            raise click.UsageError(
+                "--replay takes everything from the journal; it goes without APP and --calibration"
+            )
         click.echo(_replay(replay, trace))
         return
     if app is None:
@@ -109,7 +118,10 @@ def run(
         raise click.UsageError("--in-flight goes with --processes: in one process shots run one by one")
     if at is not None and (values or _is_given(ctx, "network")):
         raise click.UsageError("--at names the network, which stands as its file says")
-    loaded = with_values(at or network, values_of(values))
+    if calibration is not None and (at is not None or _is_given(ctx, "network")):
+        raise click.UsageError("--calibration says what to run on; it goes without --network and --at")
+    source = at or network if calibration is None else calibrations.load(calibration)
+    loaded = with_values(source, values_of(values))
     timeline = io.BytesIO() if explain else None
     errors = Console(stderr=True)
     total = shots if shot is None and not explain else 1
@@ -135,6 +147,8 @@ def run(
         console = console_for(sys.stdout)
         if timeline is not None:
             show_trace(timeline.getvalue().splitlines(), console)
+        if calibration is not None:
+            show_line("values", ", ".join([calibration, *(f"but {text}" for text in values)]), console)
         show_result(result, effective_noise(loaded), console)
     if unsaved:
         click.echo(f"Error: {unsaved}", err=True)

@@ -14,13 +14,14 @@ from msgspec import Meta
 
 from cnpu.launch import CnpuSettings
 from qnpu.settings import QnpuSettings
+from qruntime.limits import LONGEST_NS
 from qworld.links import Link
 
 NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_-]*$"
 NAME_LENGTH = 32
 RESERVED_NAMES = ("world",)  # the simulated world is an actor beside the nodes
 
-NanosecondsOrNull = Annotated[int, Meta(ge=0)] | None
+NanosecondsOrNull = Annotated[int, Meta(ge=0, le=LONGEST_NS)] | None
 Name = Annotated[str, Meta(pattern=NAME_PATTERN, max_length=NAME_LENGTH)]
 
 
@@ -28,10 +29,10 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One-way times of messages, in simulated ns."""
 
     cnpu_qnpu_ns: Annotated[
-        int, Meta(ge=0, description="between CNPU and QNPU of a node, each direction")
+        int, Meta(ge=0, le=LONGEST_NS, description="between CNPU and QNPU of a node, each direction")
     ] = 0
-    cnpu_cnpu_ns: Annotated[int, Meta(ge=0, description="between the CNPUs of two nodes")] = 0
-    qnpu_qnpu_ns: Annotated[int, Meta(ge=0, description="between the QNPUs of two nodes")] = 0
+    cnpu_cnpu_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="between the CNPUs of two nodes")] = 0
+    qnpu_qnpu_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="between the QNPUs of two nodes")] = 0
 
 
 class OsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +83,8 @@ class NodeFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Annotated[Name, Meta(description="unique name of the node; not world")]
     device: Annotated[
-        dict[str, Any], Meta(description="kind of hardware, and the parameters of that kind beside it")
+        dict[str, Any],
+        Meta(description="kind of hardware with its parameters, or set: a parameter set, and what differs"),
     ]
 
 
@@ -102,7 +104,8 @@ class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Disturbances that a correct program and OS must survive, drawn from the seed of the run."""
 
     jitter_ns: Annotated[
-        int, Meta(ge=0, description="each message is late by up to this, at most by its latency")
+        int,
+        Meta(ge=0, le=LONGEST_NS, description="each message is late by up to this, at most by its latency"),
     ] = 0
     permute_ranks: Annotated[
         bool, Meta(description="break ties between events of one time in another order")
@@ -125,7 +128,7 @@ class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: Annotated[str | None, Meta(description="name of the network; null: that of the file")] = None
     links: Annotated[
         list[dict[str, Any]],
-        Meta(description="entanglement links: nodes, kind, and the parameters of that kind"),
+        Meta(description="entanglement links: nodes, and kind with its parameters, or set and what differs"),
     ] = []
     channels: Annotated[
         list[dict[str, Any]], Meta(description="classical channels whose latency differs")
@@ -172,12 +175,13 @@ class LinkConfig(msgspec.Struct, frozen=True):
     model: Link
 
 
-class NetworkConfig(msgspec.Struct, frozen=True):
+class NetworkConfig(msgspec.Struct, frozen=True, eq=False):
     """A checked network.
 
     `nodes` are in the order that gives node numbers. `addresses` and `keys` (public ones, as text) are for
     processes started by hand. `to_dict()` is the mapping with every value in force, defaults included, from
-    which the same network loads again.
+    which the same network loads again. `sets` has the parameter sets that devices and links were made from
+    (``nodes.alice``, ``links.alice-bob``), for people: two networks with the same values are equal.
     """
 
     name: str
@@ -189,6 +193,12 @@ class NetworkConfig(msgspec.Struct, frozen=True):
     addresses: dict[str, str] = {}
     keys: dict[str, str] = {}
     insecure_tcp: bool = False
+    sets: dict[str, str] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NetworkConfig) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "sets"
+        )
 
     @property
     def node_names(self) -> tuple[str, ...]:

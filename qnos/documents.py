@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,15 +24,21 @@ from qruntime.errors import ConfigError
 Path = tuple[Key, ...]
 T = TypeVar("T")
 
+# What PyYAML lets through: a 30th of February, a number of five thousand digits, `!!bool perhaps`.
+_UNREADABLE = (ValueError, LookupError, AttributeError)
+
 # libyaml parses ten times quicker; both give the same nodes and marks.
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _AT = re.compile(r" - at `(?P<path>\$[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]")
+_SOME_VALUE = "[...]"  # a step into a mapping, which does not say to which of its values
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`$")
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`$")
 
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+
+_SHOWN_BITS = 128  # of an integer; a longer one is a slip, and would hide the rest of its message
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
@@ -70,6 +76,11 @@ class Document:
             ) from None
         except yaml.YAMLError as error:
             raise ConfigError(f"{label}: is not YAML: {error}", file=label) from None
+        except _UNREADABLE as error:
+            line = _unreadable(root)
+            raise ConfigError(
+                f"{label}:{line}: has a value that cannot be read: {error}", file=label, line=line
+            ) from None
         finally:
             loader.dispose()
         return cls(data, label, root)
@@ -87,6 +98,11 @@ class Document:
             return msgspec.convert(found, schema, strict=False)
         except msgspec.ValidationError as error:
             raise self._explained(path, schema, found, str(error), what) from None
+
+    def part(self, key: Key) -> Document:
+        """What is said under a key, as a document of its own; paths begin anew in it, lines do not."""
+        step = None if self._root is None else _child(self._root, key)
+        return Document(self.data[key], self.label, step and step[0])
 
     def line(self, path: Path) -> int | None:
         """The line (from 1) of the key or item at `path`; of the nearest enclosing one if it is not there;
@@ -120,7 +136,7 @@ class Document:
             text = text[: match.start()]
             inner = tuple(
                 step["name"] if step["name"] is not None else int(step["index"])
-                for step in _STEP.finditer(match["path"])
+                for step in _STEP.finditer(match["path"].partition(_SOME_VALUE)[0])
             )
         owner = fields.find(schema, inner) if inner else None
         if unknown := _UNKNOWN.match(text):
@@ -168,6 +184,8 @@ def shown(path: Sequence[Key]) -> str:
 
 def in_short(value: Any) -> str:
     """What was found, quoted if it is text, cut if it is long."""
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
+        return f"an integer of {value.bit_length()} bits"
     if value is None or isinstance(value, bool | int | float):
         return fields.in_words(value)
     return _short.repr(value)
@@ -224,14 +242,33 @@ def _child(node: yaml.Node, key: Key) -> tuple[yaml.Node, int] | None:
 
 def _refuse_odd_keys(root: yaml.Node, label: str) -> None:
     """Duplicate keys and keys that are not text, each with its line."""
+    for node in _nodes(root):
+        if isinstance(node, yaml.MappingNode):
+            _refuse_odd_keys_of(node, label)
+
+
+def _unreadable(root: yaml.Node) -> int:
+    """The line of the value that has the form of a number or date, and is none."""
+    loader = _Loader("")  # another: that of the document is in the middle of its work
+    for node in _nodes(root):
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                loader.construct_object(node)
+            except _UNREADABLE:
+                return int(node.start_mark.line) + 1
+    raise AssertionError("every value can be read on its own")
+
+
+def _nodes(root: yaml.Node) -> Iterator[yaml.Node]:
+    """Every node but the keys, each once."""
     todo, seen = [root], {id(root)}
     while todo:
         node = todo.pop()
+        yield node
         children: list[yaml.Node] = []
         if isinstance(node, yaml.SequenceNode):
             children = node.value
         elif isinstance(node, yaml.MappingNode):
-            _refuse_odd_keys_of(node, label)
             children = [value for _, value in node.value]
         for child in children:
             if id(child) not in seen:  # an alias is the very node of its anchor

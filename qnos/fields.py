@@ -83,7 +83,8 @@ def allowed(info: inspect.Type) -> str:
         case inspect.StructType():
             return "a mapping of " + ", ".join(field.name for field in info.fields)
         case inspect.DictType():
-            return "a mapping"
+            each = allowed(info.value_type)
+            return "a mapping" if each == "anything" else f"a mapping, each value {each}"
     return "anything"
 
 
@@ -108,6 +109,14 @@ def in_words(value: object) -> str:
     if isinstance(value, float):
         return number(value)
     return str(value)
+
+
+def exact(value: object) -> str:
+    """Like `in_words`, with every digit that tells the value from others: ``25_226_185.94``."""
+    if isinstance(value, float) and math.isfinite(value):
+        text = f"{value:_}" if abs(value) >= 10_000 else repr(value)
+        return text.removesuffix(".0")
+    return in_words(value)
 
 
 def number(value: float) -> str:

@@ -34,6 +34,8 @@ from qnos.config import (
 from qnos.documents import Document, in_short, nearest
 from qnos.documents import Path as FieldPath
 from qnos.hosts_section import read_addresses, read_keys
+from qnos.kinds import described, device_schema, link_schema
+from qnos.sets import with_set
 from qruntime.errors import ConfigError
 from qworld.links import KINDS
 
@@ -48,13 +50,13 @@ def load_network(source: Source) -> NetworkConfig:
     if isinstance(source, NetworkConfig):
         return source
     if isinstance(source, Mapping):
-        return _network(Document(dict(source), "network"), "unnamed")
+        return network_of(Document(dict(source), "network"), "unnamed")
     if not isinstance(source, str | os.PathLike):
         raise ConfigError(
             f"network is {source!r}; allowed: a shipped name, a path, a mapping, or a loaded network"
         )
-    label, text = _text(source)
-    return _network(Document.read(text, label), Path(label).stem, Path(label).parent)
+    label, text = text_of(source)
+    return network_of(Document.read(text, label), Path(label).stem, Path(label).parent)
 
 
 def shipped_networks() -> list[str]:
@@ -77,7 +79,7 @@ def with_values(network: Source, values: Mapping[str, Any]) -> NetworkConfig:
     for path, value in values.items():
         data = set_path(data, path, value)
     changes = ", ".join(f"{path}={in_short(value)}" for path, value in values.items())
-    return _network(Document(data, f"{loaded.name} with {changes}"), loaded.name)
+    return network_of(Document(data, f"{loaded.name} with {changes}"), loaded.name)
 
 
 def set_path(data: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -147,10 +149,10 @@ def _label(item: Any) -> list[str]:
     return []
 
 
-def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
-    """Label and content of the file that `source` means."""
+def text_of(source: str | os.PathLike[str]) -> tuple[str, str]:
+    """Label and content of the file that a shipped name or a path means; `ConfigError` if there is none."""
     name = os.fspath(source)
-    plain = os.sep not in name and not name.endswith((".yaml", ".yml"))
+    plain = os.sep not in name and not name.endswith((".yaml", ".yml", ".json"))
     if plain and name in shipped_networks():
         return f"{name}.yaml", files(SHIPPED).joinpath(f"{name}.yaml").read_text("utf-8")
     try:
@@ -167,19 +169,26 @@ def _text(source: str | os.PathLike[str]) -> tuple[str, str]:
         raise ConfigError(f"{name}: cannot be read: {reason}", file=name) from None
 
 
-def _network(document: Document, default_name: str, folder: Path | None = None) -> NetworkConfig:
+def network_of(document: Document, default_name: str, folder: Path | None = None) -> NetworkConfig:
+    """The network that a document describes, checked as a whole.
+
+    `default_name` is its name if it says none; files it refers to are looked for in `folder`.
+    """
     top = document.convert((), NetworkFile, document.data, "a network")
-    keys = read_keys(document, top, Path() if folder is None else folder)
+    here = Path() if folder is None else folder
+    keys = read_keys(document, top, here)
+    sets: dict[str, str] = {}
     return NetworkConfig(
         name=top.name or default_name,
         os=_os(document, top.os),
-        nodes=_nodes(document, top),
-        links=_links(document, top),
+        nodes=_nodes(document, top, here, sets),
+        links=_links(document, top, here, sets),
         channels=_channels(document, top),
         testing=document.convert(("testing",), Testing, top.testing, "testing"),
         addresses=read_addresses(document, top, keys),
         keys=keys,
         insecure_tcp=top.insecure_tcp,
+        sets=sets,
     )
 
 
@@ -213,7 +222,9 @@ def _merged(document: Document, section: str, base: Settings, differs: dict[str,
     return document.convert(("os", section), type(base), value, f"os.{section}")
 
 
-def _nodes(document: Document, top: NetworkFile) -> tuple[NodeConfig, ...]:
+def _nodes(
+    document: Document, top: NetworkFile, folder: Path, sets: dict[str, str]
+) -> tuple[NodeConfig, ...]:
     first: dict[str, FieldPath] = {}
     nodes = []
     for index, node in enumerate(top.nodes):
@@ -225,38 +236,40 @@ def _nodes(document: Document, top: NetworkFile) -> tuple[NodeConfig, ...]:
             before = f"in line {line}" if line else "before"
             raise document.error(path, f"is {node.name!r}, already used {before}; allowed: each name once")
         first[node.name] = path
-        nodes.append(NodeConfig(node.name, _device(document, ("nodes", index, "device"), node.device)))
+        device, named = _device(document, ("nodes", index, "device"), node.device, folder)
+        if named:
+            sets[f"nodes.{node.name}"] = named
+        nodes.append(NodeConfig(node.name, device))
     return tuple(nodes)
 
 
-def _device(document: Document, path: FieldPath, given: Mapping[str, Any]) -> DeviceConfig:
+def _device(
+    document: Document, path: FieldPath, said: Mapping[str, Any], folder: Path
+) -> tuple[DeviceConfig, str]:
+    given, named = with_set(document, path, said, "device", folder)
     kind = _kind(document, path, given, registry.names)
-    try:
-        schema = registry.hardware(kind).schema
-    except ConfigError as error:
-        if ":" not in kind and kind not in registry.names():
-            raise document.error(
-                (*path, "kind"), f"is {kind!r}, which is no known hardware; {nearest(kind, registry.names())}"
-            ) from None
-        raise document.error((*path, "kind"), f"is {kind!r}: {error}") from error
+    schema = device_schema(document, path, kind)
     parameters = {key: value for key, value in given.items() if key != "kind"}
-    return DeviceConfig(kind, document.convert(path, schema, parameters, f"{_a(kind)} device"))
+    what = described(kind, "device")
+    return DeviceConfig(kind, document.convert(path, schema, parameters, what)), named
 
 
-def _links(document: Document, top: NetworkFile) -> tuple[LinkConfig, ...]:
+def _links(
+    document: Document, top: NetworkFile, folder: Path, sets: dict[str, str]
+) -> tuple[LinkConfig, ...]:
     names = [node.name for node in top.nodes]
     first: dict[tuple[str, str], FieldPath] = {}
     links = []
-    for index, given in enumerate(top.links):
+    for index, said in enumerate(top.links):
         path: FieldPath = ("links", index)
-        nodes = _ends(document, path, given, names, first)
+        nodes = _ends(document, path, said, names, first)
+        given, named = with_set(document, path, said, "link", folder)
         kind = _kind(document, path, given, lambda: KINDS)
-        if kind not in KINDS:
-            raise document.error(
-                (*path, "kind"), f"is {kind!r}, which is no known kind of link; {nearest(kind, KINDS)}"
-            )
+        schema = link_schema(document, path, kind)
         parameters = {key: value for key, value in given.items() if key not in ("nodes", "kind")}
-        model: Any = document.convert(path, KINDS[kind], parameters, f"{_a(kind)} link")
+        model: Any = document.convert(path, schema, parameters, described(kind, "link"))
+        if named:
+            sets[f"links.{nodes[0]}-{nodes[1]}"] = named
         links.append(LinkConfig(nodes, kind, model))
     return tuple(links)
 
@@ -315,7 +328,3 @@ def _ends(
         raise document.error(field, f"joins {a} and {b}, already joined {before}; allowed: each pair once")
     first[pair] = field
     return a, b
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"

@@ -1,12 +1,13 @@
 """The noise in force on a network, said in words: nobody should have to guess whether a default is noisy.
 
-`effective_noise(network)` gives one line per group of equal devices and of equal links.
+`effective_noise(network)` gives one line per group of equal devices and of equal links. `link_facts(link)`
+says what the parameters of a link amount to.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import inspect
 
@@ -15,6 +16,19 @@ from qdriver.spec import DeviceSpec
 from qnos import fields
 from qnos.config import DeviceConfig, LinkConfig, NetworkConfig
 from qnos.units import duration
+
+
+class LinkFacts(NamedTuple):
+    """What the parameters of a link amount to.
+
+    Fidelity of a heralded pair to its Bell state, probability that one attempt heralds, duration of an
+    attempt, and mean time from the first attempt to a pair, in ns.
+    """
+
+    fidelity: float
+    success_probability: float
+    cycle_ns: float
+    mean_pair_ns: float
 
 
 def effective_noise(network: NetworkConfig) -> list[str]:
@@ -44,10 +58,20 @@ def device_noise(device: DeviceConfig) -> str:
 
 def link_noise(link: LinkConfig) -> str:
     """The fidelity of a link's pairs by default and how often they come; says so if they are perfect."""
+    facts = link_facts(link)
+    pair = "perfect pairs" if facts.fidelity == 1 else f"pairs of fidelity {fields.number(facts.fidelity)}"
+    return f"{pair}, one in {duration(facts.mean_pair_ns)} on average"
+
+
+def link_facts(link: LinkConfig) -> LinkFacts:
+    """What a link's parameters amount to where it is run by default, as its model says."""
     point = link.model.points()[0]
-    pair = "perfect pairs" if point.fidelity == 1 else f"pairs of fidelity {fields.number(point.fidelity)}"
-    mean_ns = point.cycle_ns / point.success_probability
-    return f"{pair}, one in {duration(mean_ns)} on average"
+    return LinkFacts(
+        fidelity=point.fidelity,
+        success_probability=point.success_probability,
+        cycle_ns=point.cycle_ns,
+        mean_pair_ns=point.cycle_ns / point.success_probability,
+    )
 
 
 def _coherence(spec: DeviceSpec) -> list[str]:

@@ -19,6 +19,7 @@ from netqasm_isa import FLAVOURS, INSTRUCTIONS
 from qdriver import registry
 from qnos import fields
 from qnos.config import PRESETS, ChannelConfig, Latency, NetworkFile, NodeFile, OsFile, Testing
+from qnos.sets import SHIPPED, SetFile, load_set, shipped_sets
 from qnpu.settings import QnpuSettings
 from qworld.links import KINDS
 
@@ -35,7 +36,9 @@ def configuration() -> str:
     parts = [
         GENERATED,
         "# Network files\n\nA network is a YAML file. Times are simulated nanoseconds. Unknown fields, "
-        "duplicate keys and values out of range are errors that name file, line and field.",
+        "duplicate keys and values out of range are errors that name file, line and field. A device or link "
+        "names its `kind`, or a `set`: one of the [parameter sets](#parameter-sets), or the path of a file, "
+        "relative to the network file. What stands beside the set holds in place of its values.",
         _section("The file", NetworkFile),
         _section("`nodes[]`", NodeFile),
     ]
@@ -52,6 +55,8 @@ def configuration() -> str:
     parts.append(_section("`os.latency`", Latency))
     parts.append(_section("`channels[]`", ChannelConfig))
     parts.append(_section("`testing`", Testing))
+    parts.append(_section("Parameter sets", SetFile))
+    parts.append(_sets())
     return "\n\n".join(parts) + "\n"
 
 
@@ -87,6 +92,17 @@ def _presets() -> str:
     keys = [key for key in next(iter(flat.values())) if key != "preset"]
     rows = [(f"`{key}`", *(fields.in_words(values[key]) for values in flat.values())) for key in keys]
     return "## Presets of `os`\n\n" + _table(("value", *(f"`{name}`" for name in flat)), rows)
+
+
+def _sets() -> str:
+    rows = [
+        (f"`{name}`", family, f"`{found.kind}`", found.about)
+        for family in SHIPPED
+        for name in shipped_sets(family)
+        for found in [load_set(name, family)]
+    ]
+    intro = "These travel with qnos; `qnos sets NAME` shows the values of one and where they come from."
+    return f"{intro}\n\n{_table(('set', 'of a', 'kind', 'about'), rows)}"
 
 
 def _flat(data: dict[str, Any], before: str = "") -> dict[str, Any]:

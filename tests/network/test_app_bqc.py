@@ -101,5 +101,5 @@ def test_bad_inputs_are_refused_with_what_is_allowed() -> None:
     result = qnos.run("bqc", "perfect", shots=1, inputs={"client": {"trap_probability": 1.5}})
     client = next(error for error in result.errors if error.role == "client")
     assert "trap_probability is 1.5; allowed: 0 to 1" in client.message
-    with pytest.raises(ConfigError, match="input alpha of role client is 'a'; allowed: float"):
+    with pytest.raises(ConfigError, match="input alpha of role client is 'a'; allowed: finite float"):
         qnos.run("bqc", "perfect", inputs={"client": {"alpha": "a"}})

@@ -117,5 +117,7 @@ def test_same_seed_gives_same_results() -> None:
 def test_bad_inputs_are_refused_with_what_is_allowed() -> None:
     (error,) = qnos.run("lgt", ALONE, shots=1, inputs={"tomographer": {"axis": "XY"}}).errors
     assert "axis is 'XY'; allowed: X, Y, Z" in error.message
-    with pytest.raises(ConfigError, match="input angle of role tomographer is 'steep'; allowed: float"):
+    with pytest.raises(
+        ConfigError, match="input angle of role tomographer is 'steep'; allowed: finite float"
+    ):
         qnos.run("lgt", ALONE, inputs={"tomographer": {"angle": "steep"}})

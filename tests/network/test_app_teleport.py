@@ -149,8 +149,8 @@ def test_one_qubit_at_alice_is_too_few() -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"alice": {"theta": "up"}}, "input theta of role alice is 'up'; allowed: float"),
-        ({"alice": {"theta": math.inf}}, "input theta of role alice is inf; allowed: float"),
+        ({"alice": {"theta": "up"}}, "input theta of role alice is 'up'; allowed: finite float"),
+        ({"alice": {"theta": math.inf}}, "input theta of role alice is inf; allowed: finite float"),
         ({"alice": {"theata": 0.1}}, "no input 'theata'; did you mean theta"),
         ({"bob": {"theta": 0.1}}, "role bob has no input 'theta'"),
     ],

@@ -129,6 +129,23 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path).message == f"application {tmp_path} is no file"
 
 
+@pytest.mark.parametrize("name", ["mine", "mine.", "mine-.txt", "mine.pyc"])
+def test_file_that_is_no_python_file_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path, GOOD, name)
+    says = f"application {file} is no Python file; allowed: a name that ends in .py"
+    assert refusal(file).message == says
+
+
+def test_application_that_exits_as_it_is_imported_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path, "import sys\nsys.exit(3)\n")
+    assert refusal(file).message == f"{file} cannot be imported: mine.py line 2: SystemExit: 3"
+
+
+def test_ctrl_c_while_an_application_is_imported_is_no_fault_of_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        load_app(write(tmp_path, "raise KeyboardInterrupt\n"))
+
+
 def test_syntax_error_is_located(tmp_path: Path) -> None:
     error = refusal(write(tmp_path, "x = 1\ndef f(:\n"))
     assert "mine.py line 2: SyntaxError" in error.message
@@ -216,10 +233,11 @@ def test_values_are_converted_to_their_type(name: str, given: Any, value: Any) -
 @pytest.mark.parametrize(
     ("name", "given", "allowed"),
     [
-        ("i", "x", "int"), ("i", 1.5, "int"), ("i", True, "int"), ("i", None, "int"), ("f", "x", "float"),
-        ("f", True, "float"), ("f", "nan", "float"), ("f", float("inf"), "float"), ("s", 3, "str"),
-        ("b", "maybe", "bool"), ("b", 1, "bool"), ("ints", "[1, ", "list[int]"), ("ints", ["x"], "list[int]"),
-        ("ints", 3, "list[int]"), ("some", "{}", "list"), ("maybe", "x", "float or None"),
+        ("i", "x", "int"), ("i", 1.5, "int"), ("i", True, "int"), ("i", None, "int"),
+        ("f", "x", "finite float"), ("f", True, "finite float"), ("f", "nan", "finite float"),
+        ("f", float("inf"), "finite float"), ("s", 3, "str"), ("b", "maybe", "bool"), ("b", 1, "bool"),
+        ("ints", "[1, ", "list[int]"), ("ints", ["x"], "list[int]"), ("ints", 3, "list[int]"),
+        ("some", "{}", "list"), ("maybe", "x", "finite float or None"),
     ],
 )  # fmt: skip
 def test_value_of_a_wrong_type_is_refused_with_role_name_found_and_allowed(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +17,12 @@ from netqasm_isa import assemble
 from qnos.cli import main
 from qnos.loading import shipped_networks
 from qnos.results import ShotError
+from qnos.sets import shipped_sets
 from qruntime.errors import ConfigError
 from tests.unit.qnos.conftest import Simulated
 
 Invoke = Callable[..., Result]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -243,7 +248,7 @@ def test_apps_are_listed_with_roles_inputs_and_purpose(invoke: Invoke) -> None:
     listed = invoke("apps").stdout
     line = next(line for line in listed.splitlines() if line.strip().startswith("teleport "))
     assert "alice, bob" in line
-    assert "alice.theta: float = 0.3" in line
+    assert "alice.theta: finite float = 0.3" in line
     assert "Teleportation: Alice sends" in line
 
 
@@ -258,9 +263,43 @@ def test_check_config_says_what_a_file_means(invoke: Invoke) -> None:
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "two_generic: 2 nodes, 1 link, os qnodeos: correct",
+        "  set    alice, bob: generic_squidasm_default, num_qubits 5",
+        "  set    alice-bob: werner_example",
         "  noise  alice, bob: T1 10 s, T2 1 s, two_qubit_gate_depolarise 0.01",
         "  noise  alice-bob: pairs of fidelity 0.95, one in 100 us on average",
     ]
+
+
+def test_sets_are_listed_with_what_they_are(invoke: Invoke) -> None:
+    lines = invoke("sets").stdout.splitlines()
+    assert lines[0].split() == ["set", "of", "a", "kind", "about"]
+    assert [line.split()[0] for line in lines[1:]] == [*shipped_sets("device"), *shipped_sets("link")]
+    assert lines[1].split()[1:3] == ["device", "generic"]
+
+
+def test_a_set_is_shown_with_every_value_and_its_source(invoke: Invoke) -> None:
+    lines = invoke("sets", "metropolitan_200_km").stdout.splitlines()
+    assert lines[0] == "set      metropolitan_200_km, a link of kind depolarise"
+    assert lines[1].startswith("about    Trapped ions 200 km apart; a classical message takes 3_107_000 ns")
+    rows = [line.split(maxsplit=2) for line in lines[3:]]
+    assert [row[0] for row in rows] == ["fidelity", "success_probability", "cycle_ns", "random_bell_state"]
+    assert rows[0][1] == "0.95"
+    assert rows[0][2].rstrip() == "qoala-bench, benchmark/bqc/trapped-ions_200.json"
+    assert rows[2][1] == "25_226_185.94"  # every digit
+
+
+def test_a_set_of_ones_own_is_shown_with_the_defaults_it_leaves(invoke: Invoke) -> None:
+    Path("ours.yaml").write_text("about: x\nkind: generic\nparameters: {num_qubits: 7}\n")
+    lines = invoke("sets", "./ours.yaml").stdout.splitlines()
+    assert lines[0] == "set      ./ours.yaml, a device of kind generic"
+    assert lines[3].split() == ["num_qubits", "7"]
+    assert lines[4].split(maxsplit=2)[:2] == ["t1_ns", "1e+10"]
+    assert "(default of the kind)" in lines[4]
+    unknown = invoke("sets", "generic_squid")
+    assert unknown.exit_code == 1
+    assert unknown.stderr.startswith(
+        "Error: 'generic_squid' is no parameter set of a device or a link; did you mean generic_squid"
+    )
 
 
 def test_check_config_goes_on_after_a_wrong_file(invoke: Invoke) -> None:
@@ -346,6 +385,32 @@ def test_a_trace_on_a_full_disk_costs_no_result(invoke: Invoke) -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == "saved    qnos-results/ping-two_generic-0-1.json"
     assert result.stderr == "Error: trace: cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["check-config", "perfect"], ["networks"], ["--help"]])
+def test_output_on_a_full_disk_is_one_message(arguments: list[str], unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "qnos", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            cwd=ROOT,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: output cannot be written: No space left on device\n",
+    )
+
+
+def test_what_the_system_refuses_is_one_message(invoke: Invoke, simulated: Simulated) -> None:
+    simulated.raises = PermissionError(13, "Permission denied", "somewhere/else")
+    result = invoke("run", "teleport")
+    assert (result.exit_code, result.stderr) == (1, "Error: somewhere/else: Permission denied\n")
 
 
 def test_a_table_that_cannot_be_written_is_shown_all_the_same(invoke: Invoke, simulated: Simulated) -> None:

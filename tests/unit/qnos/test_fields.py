@@ -32,6 +32,7 @@ class Sample(msgspec.Struct, kw_only=True):
     many: tuple[str, ...] = ()
     inner: Inner = msgspec.field(default_factory=Inner)
     table: dict[str, int] = {}
+    settings: dict[str, Any] = {}
     whatever: Any = None
 
 
@@ -50,7 +51,8 @@ class Sample(msgspec.Struct, kw_only=True):
         ("pair", "a list of 2, each an integer", "(1, 2)"),
         ("many", "a list, each text", "()"),
         ("inner", "a mapping of x", "its defaults"),
-        ("table", "a mapping", "none"),
+        ("table", "a mapping, each value an integer", "none"),
+        ("settings", "a mapping", "none"),
         ("whatever", "anything", "null"),
     ],
 )

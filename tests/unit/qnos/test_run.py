@@ -108,7 +108,10 @@ def test_split_of_simulated_time_adds_up_to_the_shot() -> None:
     [
         ({"inputs": {"alice": {"thta": 1}}}, "role alice has no input 'thta'; did you mean theta?"),
         ({"inputs": {"carol": {}}}, "teleport has no role 'carol'"),
-        ({"inputs": {"alice": {"theta": "wide"}}}, "input theta of role alice is 'wide'; allowed: float"),
+        (
+            {"inputs": {"alice": {"theta": "wide"}}},
+            "input theta of role alice is 'wide'; allowed: finite float",
+        ),
         ({"placement": {"alice": "delft"}}, "two_generic has no node 'delft'"),
     ],
 )
