@@ -5,6 +5,7 @@ Data only, no behaviour.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NewType
 
 import msgspec
@@ -17,13 +18,15 @@ class QubitSpec(msgspec.Struct, frozen=True):
     """One physical qubit.
 
     Its number is its place in `DeviceSpec.qubits`. `communication` qubits can be entangled with another
-    node, `memory` qubits only hold. T1 and T2 in ns; infinity where the process is switched off.
+    node, `memory` qubits only hold. T1, T2 and the time in which an idle qubit depolarises in ns; infinity
+    where the process is switched off.
     """
 
     role: Literal["communication", "memory"]
     t1_ns: float
     t2_ns: float
     measurable: bool = True
+    depolarise_ns: float = math.inf
 
 
 class GateSpec(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ class GenericParameters(Protocol):
     num_qubits: int
     t1_ns: float
     t2_ns: float
+    depolarise_ns: float
     init_ns: int
     single_qubit_gate_ns: int
     two_qubit_gate_ns: int
@@ -36,13 +37,13 @@ _TWO_QUBIT = ("cnot", "cphase")
 
 
 class GenericDevice(Device):
-    """Noise is D_p after each operation on each touched qubit (or jointly for two), T1 and T2 while
-    idle."""
+    """Noise is D_p after each operation on each touched qubit (or jointly for two); T1, T2 and
+    depolarising while idle."""
 
     def __init__(self, parameters: GenericParameters, engine: Engine) -> None:
         super().__init__(parameters.num_qubits, engine)
         self.parameters = parameters
-        self._idle = IdleNoise(parameters.t1_ns, parameters.t2_ns)
+        self._idle = IdleNoise(parameters.t1_ns, parameters.t2_ns, parameters.depolarise_ns)
         self._readout = (parameters.readout_error_0, parameters.readout_error_1)
         p = parameters.two_qubit_gate_depolarise
         after_one = depolarising(parameters.single_qubit_gate_depolarise)
