@@ -53,7 +53,7 @@ def _files(*folders: str) -> list[str]:
 
 
 PACKAGE_FILES = _files(*PACKAGES)
-ALL_FILES = PACKAGE_FILES + _files("benchmarks", "tests")
+ALL_FILES = PACKAGE_FILES + _files("benchmarks", "tests", "validation")
 
 
 @cache
@@ -136,12 +136,12 @@ def test_only_the_runtime_knows_sockets_and_the_event_loop() -> None:
     )
 
 
-def test_no_package_imports_tests_or_benchmarks() -> None:
+def test_no_package_imports_tests_benchmarks_or_validation() -> None:
     _none(
         f"{file}:{line} imports {module}"
         for file in PACKAGE_FILES
         for line, module in _imports(_tree(file))
-        if module.partition(".")[0] in ("tests", "benchmarks")
+        if module.partition(".")[0] in ("tests", "benchmarks", "validation")
     )
 
 
