@@ -16,6 +16,7 @@ simulation."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -47,22 +48,25 @@ PAIRS = [(0.65, 0.51900307), (0.70, 0.55262846), (0.80, 0.61987923)]
 def rows(shots: int) -> list[Row]:
     """The curve, three fidelities of the pair, the success by 100 ms, and the clock."""
     found = []
+    seeds = itertools.count()
     for what, period_ns, fidelity in CURVE:
-        result = deliver(period_ns, shots)
+        result = deliver(period_ns, shots, next(seeds))
         found.append(sampled(what, fidelity, result.metrics["fidelity"], derived=True))
         if period_ns == 100 * MS:
             found.append(sampled("success by 100 ms", 0.97975809, result.metrics["success"], derived=True))
             found += clock(result, period_ns)
     for pair, fidelity in PAIRS:
-        metric = deliver(100 * MS, shots, pair).metrics["fidelity"]
+        metric = deliver(100 * MS, shots, next(seeds), pair).metrics["fidelity"]
         found.append(sampled(f"F(100 ms), pair fidelity {pair:g}", fidelity, metric, derived=True))
-    metric = deliver(20 * MS, shots, fallback="zero").metrics["fidelity"]
+    metric = deliver(20 * MS, shots, next(seeds), fallback="zero").metrics["fidelity"]
     with_zero = 0.63406231 + math.exp(-RATE * 0.02) / 4
     found.append(sampled("F(20 ms), w0 = 1, |0> where no pair came", with_zero, metric, derived=True))
     return found
 
 
-def deliver(period_ns: int, deliveries: int, pair: float = 1.0, fallback: str = "mixed") -> RunResult:
+def deliver(
+    period_ns: int, deliveries: int, seed: int, pair: float = 1.0, fallback: str = "mixed"
+) -> RunResult:
     """A run of at least so many deliveries."""
     memory = {"depolarise_ns": 2e9 / DECAY}
     link = {"success_probability": -math.expm1(-RATE * CYCLE_NS / 1e9), "cycle_ns": CYCLE_NS}
@@ -71,6 +75,7 @@ def deliver(period_ns: int, deliveries: int, pair: float = 1.0, fallback: str = 
         delivery,
         line(("alice", "bob"), (pair,), {"*": memory}, link),
         shots=math.ceil(deliveries / PER_SHOT),
+        seed=seed,
         inputs={"alice": each, "bob": each},
         time_split=False,
     )
