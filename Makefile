@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One BLAS thread: the engine's matrices are tiny, and results must not depend on the number of cores.
 export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: run test test-slow test-processes lint format bench bench-processes docs wheel clean
+.PHONY: run test test-slow test-processes lint format bench bench-processes validate docs wheel clean
 
 $(VENV)/.installed-run: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,9 @@ bench: $(VENV)/.installed-dev  ## figures of the design, as tables
 
 bench-processes: $(VENV)/.installed-dev  ## figures of the runner with processes
 	$(BIN)/python -m benchmarks.processes
+
+validate: $(VENV)/.installed-dev  ## published results beside ours, as tables
+	$(BIN)/python -m validation
 
 docs: $(VENV)/.installed-dev  ## the documentation site, into build/site
 	$(BIN)/python -m qnos.schema_docs

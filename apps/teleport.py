@@ -88,7 +88,11 @@ def expected(facts: Any, inputs: dict[str, dict[str, Any]]) -> dict[str, float] 
 
 def _decoheres(*devices: Any) -> bool:
     """Whether any of the devices loses its state while idle."""
-    return any(0 < t_ns < math.inf for device in devices for t_ns in (device.t1_ns, device.t2_ns))
+    return any(
+        0 < t_ns < math.inf
+        for device in devices
+        for t_ns in (device.t1_ns, device.t2_ns, device.depolarise_ns)
+    )
 
 
 def _branch(

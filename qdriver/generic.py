@@ -32,6 +32,9 @@ class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     num_qubits: Annotated[int, Meta(ge=1, le=1024, description="number of qubits; all can be entangled")] = 2
     t1_ns: Annotated[float, Meta(ge=0, description="amplitude damping time; 0 or .inf: none")] = 1e10
     t2_ns: Annotated[float, Meta(ge=0, description="dephasing time, at most 2 t1_ns; 0 or .inf: none")] = 1e9
+    depolarise_ns: Annotated[
+        float, Meta(ge=0, description="idle depolarising time, beside T1 and T2; 0 or .inf: none")
+    ] = 0.0
     init_ns: Annotated[int, Meta(ge=0, le=LONGEST_NS, description="duration of a reset to |0>")] = 10_000
     single_qubit_gate_ns: Annotated[
         int, Meta(ge=0, le=LONGEST_NS, description="duration of a one-qubit gate")
@@ -81,7 +84,12 @@ class GenericHardware:
         gates = dict.fromkeys(ONE_QUBIT_GATES, one) | dict.fromkeys(TWO_QUBIT_GATES, two)
         gates["init"] = GateSpec(config.init_ns, config.init_depolarise)
         gates["measure"] = GateSpec(config.measure_ns)
-        qubit = QubitSpec("communication", config.t1_ns or math.inf, config.t2_ns or math.inf)
+        qubit = QubitSpec(
+            "communication",
+            config.t1_ns or math.inf,
+            config.t2_ns or math.inf,
+            depolarise_ns=config.depolarise_ns or math.inf,
+        )
         return DeviceSpec(
             kind="generic",
             flavour="vanilla",

@@ -28,9 +28,9 @@ class QubitSpec(msgspec.Struct, frozen=True):
     """One physical qubit.
 
     Its number is its place in `DeviceSpec.qubits`. `communication` qubits can be entangled with another
-    node, `memory` qubits only hold. T1 and T2 in ns; infinity where the process is switched off. `gates` has
-    those of its one-qubit instructions that are not as `DeviceSpec.gates` says. A qubit that is not
-    `measurable` has to be moved to one that is.
+    node, `memory` qubits only hold. T1, T2 and the time in which an idle qubit depolarises in ns; infinity
+    where the process is switched off. `gates` has those of its one-qubit instructions that are not as
+    `DeviceSpec.gates` says. A qubit that is not `measurable` has to be moved to one that is.
     """
 
     role: Literal["communication", "memory"]
@@ -38,6 +38,7 @@ class QubitSpec(msgspec.Struct, frozen=True):
     t2_ns: float
     measurable: bool = True
     gates: dict[str, GateSpec] = {}
+    depolarise_ns: float = math.inf
 
 
 class LinkPoint(msgspec.Struct, frozen=True):

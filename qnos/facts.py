@@ -63,6 +63,7 @@ class Facts:
         return not (
             device.t1_ns
             or device.t2_ns
+            or device.depolarise_ns
             or device.init_depolarise
             or device.single_qubit_gate_depolarise
             or device.two_qubit_gate_depolarise

@@ -93,23 +93,26 @@ class Lab:
         self._apply(np.diag([1.0, 1 - p, 1 - p, 1 - p]), (qubit,))
 
     def idle(self, qubit: int, ns: float, noise: Any) -> None:
-        """T1 and T2 of the device for a stated time; without T2 coherence is lost with T1 alone."""
-        t1_ns, t2_ns = _times(noise)
-        self.decay(qubit, math.exp(-ns / t1_ns), math.exp(-ns / t2_ns))
+        """T1, T2 and idle depolarising of the device for a stated time; without T2 coherence is lost with T1
+        alone."""
+        along, across, ground = _rates(noise)
+        self.decay(qubit, math.exp(-ns * along), math.exp(-ns * across), ground)
 
     def idle_attempts(self, qubit: int, cycle_ns: float, success_probability: float, noise: Any) -> None:
-        """T1 and T2 while attempts go on until one succeeds: the average over their geometric number."""
-        t1_ns, t2_ns = _times(noise)
+        """Idle while attempts go on until one succeeds: the average over their geometric number."""
+        along, across, ground = _rates(noise)
         self.decay(
             qubit,
-            _geometric_mean_of_power(math.exp(-cycle_ns / t1_ns), success_probability),
-            _geometric_mean_of_power(math.exp(-cycle_ns / t2_ns), success_probability),
+            _geometric_mean_of_power(math.exp(-cycle_ns * along), success_probability),
+            _geometric_mean_of_power(math.exp(-cycle_ns * across), success_probability),
+            ground,
         )
 
-    def decay(self, qubit: int, survival: float, coherence: float) -> None:
-        """Population of |1> times `survival` (the rest falls to |0>), coherence times `coherence`."""
+    def decay(self, qubit: int, survival: float, coherence: float, ground: float = 1.0) -> None:
+        """<Z> goes towards `ground` (1 is |0>, 0 the mixed state) with `survival` of the distance left;
+        coherence is multiplied by `coherence`."""
         transfer = np.diag([1.0, coherence, coherence, survival])
-        transfer[3, 0] = 1 - survival
+        transfer[3, 0] = ground * (1 - survival)
         self._apply(transfer, (qubit,))
 
     def project(self, qubit: int, read: int, noise: Any = None) -> None:
@@ -152,11 +155,16 @@ class Lab:
         self._state = np.moveaxis(moved, range(n), axes)
 
 
-def _times(noise: Any) -> tuple[float, float]:
-    """T1 and T2 in ns; 0 switches a process off, and T1 alone takes coherence with 2 T1."""
-    t1_ns = noise.t1_ns or math.inf
-    t2_ns = noise.t2_ns or math.inf
-    return t1_ns, min(t2_ns, 2 * t1_ns)
+def _rates(noise: Any) -> tuple[float, float, float]:
+    """Rates in 1/ns at which <Z> and coherence decay, and where <Z> ends.
+
+    A time of 0 switches its process off; T1 alone takes coherence with 2 T1.
+    """
+    damping = 1 / (noise.t1_ns or math.inf)
+    mixing = 1 / (noise.depolarise_ns or math.inf)
+    dephasing = max(1 / (noise.t2_ns or math.inf), damping / 2)
+    along = damping + mixing
+    return along, dephasing + mixing, damping / along if along else 0.0
 
 
 def _geometric_mean_of_power(factor: float, p: float) -> float:

@@ -79,7 +79,11 @@ def _coherence(spec: DeviceSpec) -> list[str]:
     for qubit in spec.qubits:
         times = [
             f"{name} {duration(time_ns)}"
-            for name, time_ns in (("T1", qubit.t1_ns), ("T2", qubit.t2_ns))
+            for name, time_ns in (
+                ("T1", qubit.t1_ns),
+                ("T2", qubit.t2_ns),
+                ("idle depolarising", qubit.depolarise_ns),
+            )
             if math.isfinite(time_ns)
         ]
         roles = kinds.setdefault(", ".join(times), [])

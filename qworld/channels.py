@@ -1,9 +1,10 @@
 """Noise as real Pauli transfer matrices (see ``gates`` for the basis), with the conventions stated once.
 
 Others call ``depolarising``, ``dephasing``, ``amplitude_damping`` and ``joint_depolarising`` for the noise of
-operations, make one ``IdleNoise(t1_ns, t2_ns)`` per kind of qubit and give it to the engine, and describe a
-faulty readout by ``e0 = P(read 1 | state 0)`` and ``e1 = P(read 0 | state 1)``: ``readout_kraus`` and
-``readout_branch`` for the form that keeps some coherence, ``reported_bit`` for the form that flips a bit.
+operations, make one ``IdleNoise(t1_ns, t2_ns, depolarise_ns)`` per kind of qubit and give it to the engine,
+and describe a faulty readout by ``e0 = P(read 1 | state 0)`` and ``e1 = P(read 0 | state 1)``:
+``readout_kraus`` and ``readout_branch`` for the form that keeps some coherence, ``reported_bit`` for the form
+that flips a bit.
 
 Probabilities outside their range raise ``ValueError`` naming the parameter, its value and the range.
 """
@@ -69,7 +70,8 @@ def joint_depolarising(p: float) -> Ptm:
 
 
 def _decay(lost: float, survival: float, coherence: float) -> Ptm:
-    """Matrix that leaves ``survival = 1 - lost`` of the population of |1> and ``coherence`` of X and Y."""
+    """Matrix that leaves ``survival`` of Z and ``coherence`` of X and Y, and moves Z by ``lost`` towards
+    |0>."""
     return np.array(
         [
             [1.0, 0.0, 0.0, 0.0],
@@ -84,20 +86,26 @@ def _decay(lost: float, survival: float, coherence: float) -> Ptm:
 
 
 class IdleNoise:
-    """Relaxation and dephasing of a qubit that waits: population of |1> e^(-t/T1), coherence e^(-t/T2).
+    """Relaxation, dephasing and depolarising of a qubit that waits.
 
-    ``t1_ns`` and ``t2_ns`` in nanoseconds; 0 or infinity switches that process off. Without T1 nothing
-    decays to |0>; without T2 there is no dephasing beyond what T1 brings, so coherence is e^(-t/(2 T1)).
-    Waiting t and then t' is the same as waiting t + t'. Raises ``ValueError`` for a negative time, NaN,
-    and ``T2 > 2 T1`` when both are on, which no channel has.
+    ``t1_ns``, ``t2_ns`` and ``depolarise_ns`` in nanoseconds; 0 or infinity switches that process off.
+    By T1 and T2 the population of |1> decays as e^(-t/T1) towards |0> and coherence as e^(-t/T2). Without
+    T1 nothing decays to |0>; without T2 there is no dephasing beyond what T1 brings, so coherence is
+    e^(-t/(2 T1)). Depolarising takes all of the Bloch vector towards the mixed state, as e^(-t/T_D), on top
+    of that: T2 is the coherence time of the other two processes alone.
+
+    All act at once. With rates a = 1/T1 and d = 1/T_D the Bloch components obey z' = a (1 - z) - d z and
+    x' = -(1/T2 + d) x, so z goes to a/(a + d), not to 1 nor to 0: damping and depolarising do not commute
+    as channels, but waiting t and then t' is the same as waiting t + t'. Raises ``ValueError`` for a
+    negative time, NaN, and ``T2 > 2 T1`` when both are on, which no channel has.
 
     The object is immutable and may be shared by any number of qubits.
     """
 
-    __slots__ = ("_by_dt_ns", "_rate1", "_rate2", "t1_ns", "t2_ns")
+    __slots__ = ("_by_dt_ns", "_ground", "_rate_xy", "_rate_z", "depolarise_ns", "t1_ns", "t2_ns")
 
-    def __init__(self, t1_ns: float, t2_ns: float) -> None:
-        for name, value in (("T1", t1_ns), ("T2", t2_ns)):
+    def __init__(self, t1_ns: float, t2_ns: float, depolarise_ns: float = 0.0) -> None:
+        for name, value in (("T1", t1_ns), ("T2", t2_ns), ("depolarising time", depolarise_ns)):
             if isnan(value) or value < 0:
                 raise ValueError(f"{name} is {value!r} ns; allowed: 0 or more (0 and inf switch it off)")
         relaxes = 0 < t1_ns < inf
@@ -107,20 +115,24 @@ class IdleNoise:
             raise ValueError(f"T2 is {t2_ns!r} ns with T1 {t1_ns!r} ns; allowed: T2 at most 2 T1")
         self.t1_ns: Final = t1_ns
         self.t2_ns: Final = t2_ns
-        self._rate1: Final = 1.0 / t1_ns if relaxes else 0.0
-        self._rate2: Final = 1.0 / t2_ns if dephases else self._rate1 / 2
+        self.depolarise_ns: Final = depolarise_ns
+        damping = 1.0 / t1_ns if relaxes else 0.0
+        mixing = 1.0 / depolarise_ns if 0 < depolarise_ns < inf else 0.0
+        self._rate_z: Final = damping + mixing
+        self._rate_xy: Final = (1.0 / t2_ns if dephases else damping / 2) + mixing
+        self._ground: Final = damping / self._rate_z if self._rate_z else 0.0  # where z ends
         self._by_dt_ns: dict[int, Ptm] = {}
 
     def __repr__(self) -> str:
-        return f"IdleNoise(t1_ns={self.t1_ns!r}, t2_ns={self.t2_ns!r})"
+        return f"IdleNoise(t1_ns={self.t1_ns!r}, t2_ns={self.t2_ns!r}, depolarise_ns={self.depolarise_ns!r})"
 
     def survival(self, dt_ns: int) -> float:
-        """Share of the population of |1> left after ``dt_ns``: e^(-t/T1)."""
-        return exp(-dt_ns * self._rate1)
+        """Factor on a difference of populations after ``dt_ns``: e^(-t/T1 - t/T_D)."""
+        return exp(-dt_ns * self._rate_z)
 
     def coherence(self, dt_ns: int) -> float:
-        """Factor on rho_01 after ``dt_ns``: e^(-t/T2)."""
-        return exp(-dt_ns * self._rate2)
+        """Factor on rho_01 after ``dt_ns``: e^(-t/T2 - t/T_D)."""
+        return exp(-dt_ns * self._rate_xy)
 
     def ptm(self, dt_ns: int) -> Ptm:
         """The transfer matrix of waiting ``dt_ns`` nanoseconds (0 or more); 4 x 4, read-only,
@@ -131,8 +143,8 @@ class IdleNoise:
         if dt_ns < 0:
             raise ValueError(f"waiting time is {dt_ns} ns; allowed: 0 or more")
         # expm1 keeps the share lost exact where 1 - e^(-x) would cancel: nanoseconds against hours.
-        lost = -expm1(-dt_ns * self._rate1)
-        made = _decay(lost, 1.0 - lost, exp(-dt_ns * self._rate2))
+        lost = -expm1(-dt_ns * self._rate_z)
+        made = _decay(self._ground * lost, 1.0 - lost, exp(-dt_ns * self._rate_xy))
         made.setflags(write=False)
         if len(self._by_dt_ns) >= IDLE_CACHE_SIZE:
             self._by_dt_ns.clear()

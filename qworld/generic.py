@@ -16,6 +16,7 @@ class GenericParameters(Protocol):
     num_qubits: int
     t1_ns: float
     t2_ns: float
+    depolarise_ns: float
     init_ns: int
     single_qubit_gate_ns: int
     two_qubit_gate_ns: int
@@ -33,14 +34,14 @@ _TWO_QUBIT = ("cnot", "cphase")
 
 
 class GenericDevice(TabledDevice):
-    """Noise is D_p after each operation on each touched qubit (or jointly for two), T1 and T2 while
-    idle."""
+    """Noise is D_p after each operation on each touched qubit (or jointly for two); T1, T2 and
+    depolarising while idle."""
 
     def __init__(self, parameters: GenericParameters, engine: Engine) -> None:
         one = Native(parameters.single_qubit_gate_ns, parameters.single_qubit_gate_depolarise)
         two = Native(parameters.two_qubit_gate_ns, parameters.two_qubit_gate_depolarise)
         place = Place(
-            IdleNoise(parameters.t1_ns, parameters.t2_ns),
+            IdleNoise(parameters.t1_ns, parameters.t2_ns, parameters.depolarise_ns),
             dict.fromkeys(_ONE_QUBIT, one)
             | {
                 "init": Native(parameters.init_ns, parameters.init_depolarise),

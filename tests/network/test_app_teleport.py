@@ -22,6 +22,7 @@ GATES = {
 }
 READOUT = {"nodes.*.device.readout_error_0": 0.08, "nodes.*.device.readout_error_1": 0.02}
 MEMORY = {"nodes.*.device.t1_ns": 60_000_000, "nodes.*.device.t2_ns": 30_000_000}
+FORGETFUL = {"nodes.*.device.depolarise_ns": 40_000_000}
 UNLIKE = {
     "nodes.bob.device.t2_ns": 50_000_000,
     "nodes.bob.device.single_qubit_gate_ns": 20_000,
@@ -51,6 +52,7 @@ NOISY: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "nodes that differ": ("two_generic", {**GATES, **MEMORY, **UNLIKE}),
     "slow gates, slow link": ("two_generic", {**SLOW, **RARE}),
+    "memories that depolarise": ("two_generic", {**SLOW, **RARE, **MEMORY, **FORGETFUL}),
 }
 
 

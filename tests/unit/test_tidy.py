@@ -39,6 +39,7 @@ CLOCKS = re.compile(
     r"|datetime(\.datetime|\.date)?\.(now|utcnow|today)|date\.today"
 )
 HIDDEN_RANDOMNESS = ("random", "secrets", "uuid", "numpy.random", "os.urandom")
+HANDED_IN = ("random.Random", "numpy.random.Generator")  # types of generators that somebody seeded
 
 # Files that talk to a person at a terminal.
 MAY_PRINT = re.compile(r"qnos/(cli\w*|present|schema_docs)\.py")
@@ -52,7 +53,7 @@ def _files(*folders: str) -> list[str]:
 
 
 PACKAGE_FILES = _files(*PACKAGES)
-ALL_FILES = PACKAGE_FILES + _files("benchmarks", "tests")
+ALL_FILES = PACKAGE_FILES + _files("benchmarks", "tests", "validation")
 
 
 @cache
@@ -135,12 +136,12 @@ def test_only_the_runtime_knows_sockets_and_the_event_loop() -> None:
     )
 
 
-def test_no_package_imports_tests_or_benchmarks() -> None:
+def test_no_package_imports_tests_benchmarks_or_validation() -> None:
     _none(
         f"{file}:{line} imports {module}"
         for file in PACKAGE_FILES
         for line, module in _imports(_tree(file))
-        if module.partition(".")[0] in ("tests", "benchmarks")
+        if module.partition(".")[0] in ("tests", "benchmarks", "validation")
     )
 
 
@@ -309,7 +310,8 @@ def test_clock_is_seen(code: str) -> None:
 
 
 def _hidden_randomness(tree: ast.Module) -> list[str]:
-    """Uses of generators that nobody seeded; a `random.Random` with a seed is one of ours."""
+    """Uses of generators that nobody seeded; a `random.Random` with a seed is one of ours, and a NumPy
+    `Generator` cannot be made without a source of bits, which only a caller has."""
     names = _full_names(tree)
     unseeded = [
         f"{node.lineno} Random()"
@@ -321,7 +323,7 @@ def _hidden_randomness(tree: ast.Module) -> list[str]:
     return unseeded + [
         f"{line} {name}"
         for line, name in [*_imports(tree), *_uses(tree)]
-        if name != "random.Random"
+        if name not in HANDED_IN
         and any(name == module or name.startswith(f"{module}.") for module in HIDDEN_RANDOMNESS)
     ]
 
@@ -344,6 +346,7 @@ def test_randomness_comes_from_named_streams_only() -> None:
 def test_hidden_randomness_is_seen(code: str) -> None:
     assert _hidden_randomness(ast.parse(code)) != []
     assert _hidden_randomness(ast.parse("from random import Random\nr = Random(seed)")) == []
+    assert _hidden_randomness(ast.parse("from numpy.random import Generator\ndef f(r: Generator): ...")) == []
 
 
 # ------------------------------------------------------------------------------------------------- manners

@@ -250,6 +250,7 @@ def test_spec_says_what_the_configuration_says() -> None:
     )
     assert [qubit.role for qubit in spec.qubits] == ["communication"] * 2
     assert (spec.qubits[0].t1_ns, spec.qubits[0].t2_ns) == (float("inf"), 5e6)
+    assert spec.qubits[0].depolarise_ns == float("inf")
     assert spec.gates["h"].depolarise == 0.25
     assert spec.links == points
     assert {"init", "measure"} <= set(spec.gates)

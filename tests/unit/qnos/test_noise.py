@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from qnos.facts import Facts
 from qnos.loading import load_network, with_values
 from qnos.noise import effective_noise
 from qnos.units import duration
@@ -26,6 +27,13 @@ def test_no_noise_is_said_too() -> None:
 def test_defaults_of_a_device_that_nobody_wrote_down_are_shown() -> None:
     network = load_network({"os": "ideal", "nodes": [{"name": "a", "device": {"kind": "generic"}}]})
     assert effective_noise(network) == ["a: T1 10 s, T2 1 s, two_qubit_gate_depolarise 0.01"]
+
+
+def test_depolarising_of_idle_qubits_is_noise() -> None:
+    network = with_values("perfect", {"nodes.bob.device.depolarise_ns": 4e8})
+    assert "bob: idle depolarising 400 ms" in effective_noise(network)
+    facts = Facts(network, {"a": "alice", "b": "bob"})
+    assert (facts.is_noiseless("a"), facts.is_noiseless("b")) == (True, False)
 
 
 @pytest.mark.parametrize(

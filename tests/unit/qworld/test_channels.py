@@ -104,10 +104,35 @@ def test_t2_of_twice_t1_is_allowed_and_is_pure_relaxation() -> None:
 def test_negative_time_constant_is_refused(t1: float, t2: float) -> None:
     with pytest.raises(ValueError, match="allowed: 0 or more"):
         IdleNoise(t1, t2)
+    with pytest.raises(ValueError, match="depolarising time is -1"):
+        IdleNoise(1.0, 1.0, -1.0)
+
+
+def test_depolarising_memory_alone_is_the_depolarising_channel() -> None:
+    idle = IdleNoise(0, 0, 400.0)
+    np.testing.assert_allclose(idle.ptm(100), depolarising(1 - np.exp(-0.25)), atol=EXACT)
+    np.testing.assert_array_equal(IdleNoise(0, 0, float("inf")).ptm(10**12), IDENTITY)
+
+
+@pytest.mark.parametrize(("t1", "t2"), [(1e9, 3e8), (5e8, 1e9), (0, 3e8), (1e9, 0)])
+def test_depolarising_acts_together_with_damping_and_dephasing(t1: float, t2: float) -> None:
+    """Against the three in turn for 1e-5 of the time each, where their order matters no more."""
+    slice_ns, slices = 1000, 100_000
+    turn = in_sequence(IdleNoise(t1, t2).ptm(slice_ns), IdleNoise(0, 0, 4e8).ptm(slice_ns))
+    together = IdleNoise(t1, t2, 4e8).ptm(slice_ns * slices)
+    np.testing.assert_allclose(together, np.linalg.matrix_power(turn, slices), atol=1e-6)
+
+
+def test_waiting_twice_is_waiting_the_sum_with_depolarising_too() -> None:
+    idle = IdleNoise(1000.0, 300.0, 700.0)
+    np.testing.assert_allclose(in_sequence(idle.ptm(70), idle.ptm(430)), idle.ptm(500), atol=EXACT)
+    matrix = idle.ptm(150)
+    assert matrix[3, 3] == pytest.approx(idle.survival(150), abs=EXACT)
+    assert matrix[1, 1] == matrix[2, 2] == idle.coherence(150)
 
 
 def test_idle_noise_shows_its_time_constants() -> None:
-    assert repr(IdleNoise(100.0, 50.0)) == "IdleNoise(t1_ns=100.0, t2_ns=50.0)"
+    assert repr(IdleNoise(100.0, 50.0, 7.0)) == "IdleNoise(t1_ns=100.0, t2_ns=50.0, depolarise_ns=7.0)"
 
 
 def test_negative_waiting_time_is_refused() -> None:

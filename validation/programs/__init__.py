@@ -1,0 +1,1 @@
+"""Applications that reproduce published situations, where none of the shipped ones does."""
