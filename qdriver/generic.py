@@ -72,7 +72,7 @@ class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class GenericHardware:
-    """The plug-in: schema, spec and driver of the generic device."""
+    """Equal qubits, all of them communication qubits, with simple durations and noise."""
 
     schema = GenericConfig
 

@@ -163,7 +163,7 @@ def _check_times(field: str, t1_ns: float, t2_ns: float) -> None:
 
 
 class NvHardware:
-    """The plug-in: schema, spec and driver of the NV centre."""
+    """NV centre: an electron spin that is entangled and measured, and carbon spins that hold."""
 
     schema = NvConfig
 

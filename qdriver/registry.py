@@ -36,6 +36,19 @@ def names() -> list[str]:
     return sorted(_BUILT_IN | {entry.name: entry for entry in entry_points(group=GROUP)})
 
 
+def is_built_in(kind: str) -> bool:
+    """Whether a kind of hardware is ours."""
+    return kind in _BUILT_IN
+
+
+def where(kind: str) -> str:
+    """Where a kind of hardware comes from, without loading it."""
+    if is_built_in(kind):
+        return "built in"
+    found = entry_points(group=GROUP, name=kind)
+    return next((f"{entry.dist.name if entry.dist else '?'} ({entry.value})" for entry in found), "module")
+
+
 def hardware(kind: str) -> Hardware:
     """The plug-in called `kind`.
 

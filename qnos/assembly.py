@@ -3,19 +3,23 @@ them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from cnpu.runtime import Cnpu
 from qdriver.registry import hardware
 from qdriver.spec import DeviceSpec, LinkPoint
 from qnos.config import LinkConfig, NetworkConfig
 from qnpu.main import Qnpu
+from qruntime.errors import ConfigError, QnosError
 from qruntime.limits import GROUP_QUBITS
 from qruntime.rng import Streams
 from qworld.engine import Engine
 from qworld.links import WorkingPoint
 from qworld.registry import device_model
 from qworld.world import World
+
+Made = TypeVar("Made")
 
 
 class Actors(NamedTuple):
@@ -69,12 +73,12 @@ def make_qnpu(network: NetworkConfig, node_id: int, streams: Streams) -> Qnpu:
     """The QNPU of one node, with its driver."""
     nodes = network.node_names
     name = nodes[node_id]
-    plugin = hardware(network.nodes[node_id].device.kind)
+    kind = network.nodes[node_id].device.kind
     return Qnpu(
         node_id,
         nodes,
         network.os.qnpu,
-        plugin.driver(device_spec(network, node_id)),
+        _made_by(kind, "driver", hardware(kind).driver, device_spec(network, node_id)),
         cnpu_latency_ns=network.os.latency.cnpu_qnpu_ns,
         latencies_ns={j: network.qnpu_latency_ns(name, nodes[j]) for j, _ in _links_of(network, name)},
         streams=streams,
@@ -91,7 +95,9 @@ def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:
     for world in dict.fromkeys(names):
         engine = Engine(GROUP_QUBITS)
         devices = {
-            i: device_model(node.device.kind)(node.device.parameters, engine)
+            i: _made_by(
+                node.device.kind, "device", device_model(node.device.kind), node.device.parameters, engine
+            )
             for i, node in enumerate(network.nodes)
             if names[i] == world
         }
@@ -134,6 +140,17 @@ def _links_of(network: NetworkConfig, node: str) -> list[tuple[int, LinkConfig]]
         for link in network.links
         if node in link.nodes
     ]
+
+
+def _made_by(kind: str, part: str, make: Callable[..., Made], *given: Any) -> Made:
+    """What a plug-in makes; whatever goes wrong in it is told as its fault."""
+    try:
+        return make(*given)
+    except QnosError:
+        raise
+    except Exception as error:
+        what = f"{part}() raised {type(error).__name__}: {error}"
+        raise ConfigError(f"hardware {kind!r} breaks the rule parts: {what}", kind=kind) from error
 
 
 def _as_known_to_the_os(at: WorkingPoint) -> LinkPoint:

@@ -41,6 +41,7 @@ _COMMANDS = {
     "ps": ("qnos.cli_live", "ps", "Networks that are up, and what goes on in them."),
     "logs": ("qnos.cli_live", "logs", "What the processes of a network wrote."),
     "down": ("qnos.cli_live", "down", "End a network that is up."),
+    "driver": ("qnos.cli_driver", "driver", "Hardware plug-ins: list, show, new, check."),
     "keys": ("qnos.cli_keys", "keys", "Make keys for networks over TCP."),
     "asm": ("qnos.cli_isa", "asm", "Assemble NetQASM text to bytes."),
     "disasm": ("qnos.cli_isa", "disasm", "Print NetQASM bytes as text."),

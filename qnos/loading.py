@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from qdriver import registry
+from qdriver.spec import broken_rules
 from qnos.config import (
     PRESETS,
     RESERVED_NAMES,
@@ -251,7 +252,20 @@ def _device(
     schema = device_schema(document, path, kind)
     parameters = {key: value for key, value in given.items() if key != "kind"}
     what = described(kind, "device")
-    return DeviceConfig(kind, document.convert(path, schema, parameters, what)), named
+    device = DeviceConfig(kind, document.convert(path, schema, parameters, what))
+    if not registry.is_built_in(kind):
+        _refuse_unsound(document, path, device)
+    return device, named
+
+
+def _refuse_unsound(document: Document, path: FieldPath, device: DeviceConfig) -> None:
+    """A plug-in whose spec cannot be is told before anything runs on it."""
+    try:
+        broken = broken_rules(registry.hardware(device.kind).spec(device.parameters, {}))
+    except Exception as error:  # a plug-in is other people's code
+        broken = [f"spec: spec() raised {type(error).__name__}: {error}"]
+    if broken:
+        raise document.error(path, f"is hardware {device.kind!r}, which breaks a rule: {'; '.join(broken)}")
 
 
 def _links(

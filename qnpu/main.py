@@ -136,6 +136,11 @@ class Qnpu:
             return
         bit = int(response == Response.SUCCESS_ONE)
         if running is not None and running.outcome_ref == outcome.ref:
+            promised_ns = self.driver.on_grid(running.device_end_ns)
+            if now_ns != promised_ns:
+                what = f"the device answered a measurement at {now_ns} ns; its spec says {promised_ns} ns"
+                self.abort(running, DriverError(f"{what} (rule timing)"), now_ns)
+                return
             running.outcome_ref = -1
             running.registers[running.outcome_register] = bit
             if self.tracing:

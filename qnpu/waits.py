@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 def waits_of(qnpu: Qnpu) -> list[Wait]:
     """Processes that cannot go on, and what they lack."""
-    return [
-        Wait(qnpu.name, process.pid, process.started_ns, process.wait.kind, what_for(qnpu, process))
-        for process in qnpu.processes.values()
-        if process.state == "waiting" and process.wait is not None
-    ]
+    waits = []
+    for process in qnpu.processes.values():
+        if process.state == "waiting" and process.wait is not None:
+            kind, what = process.wait.kind, what_for(qnpu, process)
+        elif process.outcome_ref >= 0:
+            kind, what = "device", "the outcome of a measurement, which the device has not answered"
+        else:
+            continue
+        waits.append(Wait(qnpu.name, process.pid, process.started_ns, kind, what))
+    return waits
 
 
 def what_for(qnpu: Qnpu, process: Process) -> str:

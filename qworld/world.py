@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
-import numpy as np
 
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Send, SetTimer, Wait
-from qruntime.limits import DUMP_QUBITS, GROUP_QUBITS
+from qruntime.errors import DriverError
+from qruntime.limits import GROUP_QUBITS
 from qruntime.messages import (
     Attempted,
     DeviceOp,
@@ -26,15 +26,13 @@ from qruntime.messages import (
     Response,
 )
 from qruntime.rng import Stream, Streams
+from qworld.breakpoints import Breakpoints
 from qworld.device import Device
 from qworld.engine import Engine, Qubit
-from qworld.gates import Tensor, density_of
 from qworld.links import Link, WorkingPoint, attempts
 
-STATE_UNIT = 1_000_000_000  # density matrices go into the trace in units of 1e-9: traces hold no floats
-_DUMP_NOTHING, _DUMP_GLOBAL = 0, 2
 _BREAKPOINT, _DISCARD, _SUCCESS = int(OpCode.BREAKPOINT), int(OpCode.DISCARD), int(Response.SUCCESS_ZERO)
-_KET0 = np.array([1.0, 0.0, 0.0, 1.0])
+_RESPONSES = frozenset(map(int, Response))
 
 
 class _Side(msgspec.Struct):
@@ -119,8 +117,7 @@ class World:
         self._node_of = {f"{node}/qnpu": i for i, node in enumerate(nodes)}
         self._measure_streams = [f"measure/{node}" for node in nodes]
         self._halves: dict[tuple[int, int], Qubit] = {}  # what heralds put where
-        self._dump: dict[int, list[int]] = {}
-        self._waiting_dump: tuple[int, int, list[int]] | None = None
+        self._breakpoints = Breakpoints(self._nodes, self._devices, self.engine)
 
     # --- actor ----------------------------------------------------------------------------------------
 
@@ -131,14 +128,17 @@ class World:
         self.engine.clear()
         for node, device in self._devices.items():
             device.reset()
-            device.begin_shot(partial(self._stream_of, self._nodes[node]))
+            try:
+                device.begin_shot(partial(self._stream_of, self._nodes[node]))
+            except Exception as error:  # other people's code, as in `_done_by`
+                what = f"raised {type(error).__name__} as a shot began: {error}"
+                raise DriverError(f"the device model of {self._nodes[node]} {what}") from error
         for link in self._links.values():
             link.sides.clear()
             link.stretch = None
             link.serial = 0
         self._halves.clear()
-        self._dump.clear()
-        self._waiting_dump = None
+        self._breakpoints.reset()
 
     def handle(self, event: Event, now_ns: int) -> Sequence[Effect]:
         """Take a command of a QNPU or the end of a stretch of attempts."""
@@ -166,7 +166,7 @@ class World:
         effects: list[Effect] = []
         for op in message.ops:
             if op.op == _BREAKPOINT:
-                self._breakpoint(node, op, effects)
+                effects += self._breakpoints.reached(node, op, self.tracing)
                 continue
             end, response, detail = self._done_by(device, op, stream)
             if self.tracing and op.op != _DISCARD:
@@ -195,8 +195,10 @@ class World:
             end, response = device.operate(op, stream)
         except Exception as error:
             return op.start_ns, Response.UNKNOWN_FAILURE, f"its model raised {type(error).__name__}: {error}"
-        if not isinstance(end, int) or end < op.start_ns:
-            detail = f"its model let {op.gate} begin at {op.start_ns} ns and end at {end!r}"
+        if not isinstance(end, int) or end < op.start_ns or response not in _RESPONSES:
+            detail = (
+                f"its model let {op.gate} begin at {op.start_ns} ns, end at {end!r} and answered {response!r}"
+            )
             return op.start_ns, Response.UNKNOWN_FAILURE, detail
         return end, response, ""
 
@@ -377,61 +379,6 @@ class World:
             side = other.sides.get(node)
             if side is not None and (self._devices[node].attempt_exclusive or side.qubit == qubit):
                 del other.sides[node]
-
-    # --- breakpoints ----------------------------------------------------------------------------------
-
-    def _breakpoint(self, node: int, op: DeviceOp, effects: list[Effect]) -> None:
-        """Gather the qubits of a breakpoint (one op each), then dump their state into the trace.
-
-        A global dump (action 2) waits until a node of each role has reached one, and shows both nodes'
-        qubits.
-        """
-        gathered = self._dump.setdefault(node, [])
-        if op.qubit >= 0:
-            gathered.append(op.qubit)
-        if op.qubit2 > 0:
-            return  # more to come
-        places = self._dump.pop(node)
-        if op.n == _DUMP_NOTHING:
-            return
-        if op.n != _DUMP_GLOBAL:
-            for place in places:
-                self._emit_state(node, op.start_ns, "BREAKPOINT_LOCAL", [(node, place)], effects)
-            return
-        first = self._waiting_dump
-        if first is None or first[0] == node or first[1] == op.d:
-            self._waiting_dump = (node, op.d, places)
-            return
-        self._waiting_dump = None
-        qubits = [(first[0], place) for place in first[2]] + [(node, place) for place in places]
-        self._emit_state(node, op.start_ns, "BREAKPOINT_GLOBAL", qubits, effects)
-
-    def _emit_state(
-        self, node: int, t_ns: int, event: str, places: list[tuple[int, int]], effects: list[Effect]
-    ) -> None:
-        if not self.tracing:
-            return
-        data: list[int | str] = [len(places)]
-        for owner, place in places:
-            data += [self._nodes[owner], place]
-        if len(places) <= DUMP_QUBITS:
-            for entry in density_of(self._look(places, t_ns)).ravel():
-                data += [round(entry.real * STATE_UNIT), round(entry.imag * STATE_UNIT)]
-        effects.append(Emit(t_ns, f"{self._nodes[node]}/device", event, -1, tuple(data)))
-
-    def _look(self, places: list[tuple[int, int]], t_ns: int) -> Tensor:
-        """The joint state at `t_ns`, with the decoherence until then, leaving the qubits as they are."""
-        qubits = [self._devices[owner].qubits[place] for owner, place in places]
-        held = [q for q in qubits if q is not None]
-        tensor = self.engine.pauli_tensor(held) if held else np.ones(())
-        for axis, q in enumerate(held):
-            if q.idle is not None and t_ns > q.t_ns:
-                waited = np.tensordot(q.idle.ptm(t_ns - q.t_ns), tensor, axes=([1], [axis]))
-                tensor = np.moveaxis(waited, 0, axis)
-        for axis, held_or_not in enumerate(qubits):
-            if held_or_not is None:  # nobody has prepared it, so it holds |0>
-                tensor = np.moveaxis(np.multiply.outer(_KET0, tensor), 0, axis)
-        return tensor
 
     def _stream_of(self, node: str, purpose: str) -> Stream:
         return self._stream(f"{purpose}/{node}")

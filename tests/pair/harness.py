@@ -26,11 +26,12 @@ from qruntime.kernel import Kernel
 from qruntime.messages import Aborted, Cancel, Done, Memory, Refused, Register, RequestFailed, Stop, Submit
 from qruntime.rng import Streams
 from qworld.bell import bell_tensor
+from qworld.breakpoints import STATE_UNIT
 from qworld.engine import Engine
 from qworld.gates import density_of
 from qworld.links import Link, PerfectLink
 from qworld.registry import device_model
-from qworld.world import STATE_UNIT, World
+from qworld.world import World
 
 MICROSECOND_NS = 1_000
 MILLISECOND_NS = 1_000_000

@@ -1,0 +1,1 @@
+"""Texts that `qnos driver new` writes."""

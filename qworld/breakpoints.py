@@ -1,0 +1,82 @@
+"""Breakpoints: states of qubits, dumped into the trace for whoever looks at that, never for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from qruntime.actors import Emit
+from qruntime.limits import DUMP_QUBITS
+from qruntime.messages import DeviceOp
+from qworld.device import Device
+from qworld.engine import Engine
+from qworld.gates import Tensor, density_of
+
+STATE_UNIT = 1_000_000_000  # density matrices go into the trace in units of 1e-9: traces hold no floats
+_DUMP_NOTHING, _DUMP_GLOBAL = 0, 2
+_KET0 = np.array([1.0, 0.0, 0.0, 1.0])
+
+
+class Breakpoints:
+    """Gathers the qubits of breakpoints as their operations come in."""
+
+    def __init__(self, nodes: Sequence[str], devices: Mapping[int, Device], engine: Engine) -> None:
+        self._nodes = nodes
+        self._devices = devices
+        self._engine = engine
+        self._gathered: dict[int, list[int]] = {}
+        self._waiting: tuple[int, int, list[int]] | None = None
+
+    def reset(self) -> None:
+        """Nothing reached."""
+        self._gathered.clear()
+        self._waiting = None
+
+    def reached(self, node: int, op: DeviceOp, tracing: bool) -> list[Emit]:
+        """One qubit of a breakpoint (one op each); with the last the state goes into the trace.
+
+        A global dump (action 2) waits until a node of each role has reached one, and shows both nodes'
+        qubits.
+        """
+        gathered = self._gathered.setdefault(node, [])
+        if op.qubit >= 0:
+            gathered.append(op.qubit)
+        if op.qubit2 > 0:
+            return []  # more to come
+        places = self._gathered.pop(node)
+        if op.n == _DUMP_NOTHING:
+            return []
+        event, groups = "BREAKPOINT_LOCAL", [[(node, place)] for place in places]
+        if op.n == _DUMP_GLOBAL:
+            first = self._waiting
+            if first is None or first[0] == node or first[1] == op.d:
+                self._waiting = (node, op.d, places)
+                return []
+            self._waiting = None
+            event = "BREAKPOINT_GLOBAL"
+            groups = [[(first[0], place) for place in first[2]] + [(node, place) for place in places]]
+        return [self._dump(node, op.start_ns, event, group) for group in groups] if tracing else []
+
+    def _dump(self, node: int, t_ns: int, event: str, places: list[tuple[int, int]]) -> Emit:
+        data: list[int | str] = [len(places)]
+        for owner, place in places:
+            data += [self._nodes[owner], place]
+        if len(places) <= DUMP_QUBITS:
+            for entry in density_of(self._look(places, t_ns)).ravel():
+                data += [round(entry.real * STATE_UNIT), round(entry.imag * STATE_UNIT)]
+        return Emit(t_ns, f"{self._nodes[node]}/device", event, -1, tuple(data))
+
+    def _look(self, places: list[tuple[int, int]], t_ns: int) -> Tensor:
+        """The joint state at `t_ns`, with the decoherence until then, leaving the qubits as they are."""
+        qubits = [self._devices[owner].qubits[place] for owner, place in places]
+        held = [q for q in qubits if q is not None]
+        tensor = self._engine.pauli_tensor(held) if held else np.ones(())
+        for axis, q in enumerate(held):
+            if q.idle is not None and t_ns > q.t_ns:
+                waited = np.tensordot(q.idle.ptm(t_ns - q.t_ns), tensor, axes=([1], [axis]))
+                tensor = np.moveaxis(waited, 0, axis)
+        for axis, held_or_not in enumerate(qubits):
+            if held_or_not is None:  # nobody has prepared it, so it holds |0>
+                tensor = np.moveaxis(np.multiply.outer(_KET0, tensor), 0, axis)
+        return tensor
