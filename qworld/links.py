@@ -15,6 +15,8 @@ from msgspec import Meta
 
 from qruntime.limits import LONGEST_NS
 from qworld.bell import werner_tensor
+from qworld.double_click import DoubleClickLink
+from qworld.single_click import SingleClickLink
 from qworld.working_point import LEAST_SUCCESS, Link, WorkingPoint, attempts
 
 __all__ = ["KINDS", "DepolariseLink", "Link", "PerfectLink", "WorkingPoint", "attempts"]
@@ -48,9 +50,13 @@ class DepolariseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         return _werner(self.fidelity, self.success_probability, self.cycle_ns, bells)
 
 
-KINDS: Final[dict[str, type[PerfectLink] | type[DepolariseLink]]] = {
+KINDS: Final[
+    dict[str, type[PerfectLink] | type[DepolariseLink] | type[SingleClickLink] | type[DoubleClickLink]]
+] = {
     "perfect": PerfectLink,
     "depolarise": DepolariseLink,
+    "single_click": SingleClickLink,
+    "double_click": DoubleClickLink,
 }
 
 
