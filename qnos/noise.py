@@ -43,11 +43,16 @@ def device_noise(device: DeviceConfig) -> str:
 
 
 def link_noise(link: LinkConfig) -> str:
-    """The fidelity of a link's pairs by default and how often they come; says so if they are perfect."""
-    point = link.model.points()[0]
+    """The fidelity of a link's pairs by default and how often they come, and the highest that a request can
+    have if there is a choice; says so if they are perfect."""
+    point, *others = link.model.points()
     pair = "perfect pairs" if point.fidelity == 1 else f"pairs of fidelity {fields.number(point.fidelity)}"
     mean_ns = point.cycle_ns / point.success_probability
-    return f"{pair}, one in {duration(mean_ns)} on average"
+    text = f"{pair}, one in {duration(mean_ns)} on average"
+    if not others:
+        return text
+    best = max(point.fidelity, *(at.fidelity for at in others))
+    return f"{text}; up to {fields.number(best)} on request"
 
 
 def _coherence(spec: DeviceSpec) -> list[str]:
