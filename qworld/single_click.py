@@ -36,7 +36,7 @@ Model = Literal["exact", "feu", "experiment"]
 
 class Heralds(NamedTuple):
     """Probability that an attempt heralds and which ends are bright then, and the coherence between |01> and
-    |10>; `g` of the pairs are replaced by completely mixed ones."""
+    |10>; of the pairs the fraction `depolarise` is replaced by completely mixed ones."""
 
     neither: Vector
     only_b: Vector
