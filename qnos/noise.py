@@ -57,10 +57,13 @@ def device_noise(device: DeviceConfig) -> str:
 
 
 def link_noise(link: LinkConfig) -> str:
-    """The fidelity of a link's pairs by default and how often they come; says so if they are perfect."""
+    """The fidelity of a link's pairs by default and how often they come, and the highest that a request can
+    have if there is a choice; says so if they are perfect."""
     facts = link_facts(link)
     pair = "perfect pairs" if facts.fidelity == 1 else f"pairs of fidelity {fields.number(facts.fidelity)}"
-    return f"{pair}, one in {duration(facts.mean_pair_ns)} on average"
+    text = f"{pair}, one in {duration(facts.mean_pair_ns)} on average"
+    best = max(point.fidelity for point in link.model.points())
+    return text if best == facts.fidelity else f"{text}; up to {fields.number(best)} on request"
 
 
 def link_facts(link: LinkConfig) -> LinkFacts:

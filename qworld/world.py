@@ -65,18 +65,24 @@ class _Stretch(msgspec.Struct):
 class _LinkState:
     """A link between the devices of nodes `a` < `b`."""
 
-    __slots__ = ("a", "b", "flipped", "grid_ns", "name", "points", "serial", "sides", "stretch")
+    __slots__ = ("_default", "_points", "a", "b", "flipped", "grid_ns", "name", "serial", "sides", "stretch")
 
     def __init__(self, a: int, b: int, model: Link, flipped: bool, grid_ns: int, name: str) -> None:
         self.a = a
         self.b = b
         self.flipped = flipped  # the model's first end is b
-        self.points = {point.parameter: point for point in reversed(model.points())}
+        points = model.points()
+        self._default = points[0]
+        self._points = {point.parameter: point for point in points}
         self.grid_ns = grid_ns
         self.name = name
         self.sides: dict[int, _Side] = {}
         self.stretch: _Stretch | None = None
         self.serial = 0
+
+    def point(self, item: EntangleItem) -> WorkingPoint:
+        """The working point that an item asks for, the default if the link has no such."""
+        return self._points.get(item.parameter, self._default)
 
 
 class World:
@@ -264,7 +270,7 @@ class World:
         if link.grid_ns:
             start = -(-start // link.grid_ns) * link.grid_ns
         item_a, item_b = side_a.items[item], side_b.items[item]
-        point = link.points[min(item_a.parameter, item_b.parameter)]
+        point = max(link.point(item_a), link.point(item_b), key=lambda at: at.fidelity)
         cycle_ns = point.measure_cycle_ns if item_a.measure and item_b.measure else point.cycle_ns
         n = attempts(self._stream(f"attempts/{link.name}").uniform(), point.success_probability)
         if not (device_a.can_herald and device_b.can_herald):
@@ -299,7 +305,7 @@ class World:
             else:
                 side.together = False
                 item = next(iter(side.items.values()))
-                start, cycle_ns = max(side.start_ns, now_ns), link.points[item.parameter].cycle_ns
+                start, cycle_ns = max(side.start_ns, now_ns), link.point(item).cycle_ns
                 response = Response.ENTANGLEMENT_SYNC_FAILURE
             at = self._answered_at(node, max(start + round(cycle_ns), now_ns))
             peer = link.b if node == link.a else link.a

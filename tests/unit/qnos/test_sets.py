@@ -233,14 +233,14 @@ def test_kind_beside_a_set_must_be_that_of_the_set(write: Write) -> None:
             "set: netqasm_study",
             "set: netqasm_studdy",
             "net.yaml:11: links[0].set cannot be used: 'netqasm_studdy' is no parameter set of a link; "
-            "did you mean netqasm_study? allowed: metropolitan_150_km, ",
+            "did you mean netqasm_study? allowed: double_click_150_km, ",
         ),
         (
             "{set: generic_squidasm_default}",
             "{set: netqasm_study}",
             "net.yaml:4: nodes[0].device.set cannot be used: 'netqasm_study' is no parameter set of a dev",
         ),
-        ("set: netqasm_study", "set: [a]", "net.yaml:11: links[0].set is ['a']; allowed: metropolitan_"),
+        ("set: netqasm_study", "set: [a]", "net.yaml:11: links[0].set is ['a']; allowed: double_click_"),
         (
             "set: netqasm_study",
             "set: none/such.yaml",
