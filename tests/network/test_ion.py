@@ -26,8 +26,7 @@ def noiseless(
         "name": "noiseless",
         "os": "ideal",
         "nodes": [{"name": node, "device": device} for node in nodes],
-        "links": links
-        or [{"nodes": list(pair), "kind": "perfect"} for pair in pairwise(nodes)],
+        "links": links or [{"nodes": list(pair), "kind": "perfect"} for pair in pairwise(nodes)],
     }
 
 
