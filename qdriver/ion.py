@@ -127,6 +127,15 @@ class IonDriver(QDriver):
 
     looks_at_present = True
 
+    def __init__(self, spec: DeviceSpec) -> None:
+        super().__init__(spec)
+        self._joining: list[int] = []
+
+    def reset(self) -> None:
+        """As new: nobody is present."""
+        super().reset()
+        self._joining.clear()
+
     def translate(self, operation: Operation) -> Sequence[Operation]:
         """Native operations that leave the other ions present as they are."""
         if operation.op in (OpCode.ALL_QUBITS, OpCode.INIT):
@@ -151,9 +160,23 @@ class IonDriver(QDriver):
         return (*resets, *natives)
 
     def received(self, qubit: int) -> None:
-        """A half of a pair came into `qubit`: the device is to let it take part.
+        """A half of a pair came into `qubit`: from the next operation on it takes part.
 
-        So both sides agree on who does, whatever was submitted between the herald and now.
+        The device is told, so both mean the same ions, whatever was on its way when the pair was heralded.
         """
         super().received(qubit)
-        self._ops.append(DeviceOp(OpCode.ONE_QUBIT, self.free_ns, UNSHELVE, qubit))
+        self._joining.append(qubit)
+
+    def submit(self, operation: Operation, at_ns: int) -> int:
+        """As elsewhere, after those who joined."""
+        if self._joining:
+            start = self.on_grid(max(at_ns, self.free_ns))
+            self._ops += [DeviceOp(OpCode.ONE_QUBIT, start, UNSHELVE, qubit) for qubit in self._joining]
+            self._joining.clear()
+        return super().submit(operation, at_ns)
+
+    def discard(self, qubit: int) -> None:
+        """Nobody owns `qubit` any more."""
+        if qubit in self._joining:
+            self._joining.remove(qubit)
+        super().discard(qubit)
