@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import qnos
-from cnpu import shipped_apps
+from cnpu import App, Node, shipped_apps
 from qnos.testing import assert_within
+from qruntime.errors import ConfigError
 
 QUIET = {"t2_ns": 0, "rot_z_depolarise": 0, "all_ion_depolarise": 0, "ms_depolarise": 0}
 THREE_NODES = ("swap",)
@@ -80,3 +81,42 @@ def test_dephasing_of_a_trap_is_drawn_anew_in_each_shot_and_can_be_repeated() ->
     assert [whole.results["bob"][key][7] for key in whole.results["bob"]] == [
         alone.results["bob"][key][0] for key in alone.results["bob"]
     ]
+
+
+AGREE = """
+set Q0 0
+qalloc Q0
+set Q1 3
+qalloc Q1
+init_all
+bichromatic 1 1
+array 4 @0
+meas_all R0 @0
+ret_reg R0
+ret_arr @0
+"""
+
+
+async def alice(node: Node) -> dict[str, Any]:
+    registers, arrays = await node.run_subroutine(AGREE)
+    return {"count": registers["R0"], "first": arrays[0][0], "second": arrays[0][3], "rest": arrays[0][1:3]}
+
+
+def test_program_in_the_flavour_of_the_trap_runs_as_it_is() -> None:
+    app = App("agree", {"alice": alice}, flavour="trapped_ion")
+    found = qnos.run(app, noiseless("ion"), shots=40, seed=9).results["alice"]
+    assert found["first"] == found["second"]
+    assert set(found["first"]) == {0, 1}
+    assert set(found["count"]) == {2}
+    assert found["rest"][0] == [None, None]
+
+
+def test_program_in_the_flavour_of_a_trap_is_refused_elsewhere() -> None:
+    app = App("agree", {"alice": alice}, flavour="trapped_ion")
+    (error,) = qnos.run(app, noiseless("generic"), shots=1, seed=9).errors
+    assert "flavour 'trapped_ion' does not run on this device" in error.message
+
+
+def test_flavour_that_there_is_not_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="FLAVOUR is 'strawberry'; allowed: vanilla"):
+        App("agree", {"alice": alice}, flavour="strawberry")
