@@ -41,6 +41,15 @@ def run() -> list[Row]:
         {"what": "the same with trace and digest on", "value": digest * 1e3, "unit": "ms"},
         {"what": "events per shot", "value": _events(simulation), "unit": ""},
     ]
+    ions = Simulation(Plan(load_app("teleport"), load_network("two_ion")))
+    rows.append(
+        {
+            "what": "teleport shot, two noisy traps",
+            "value": _per_shot(ions.shot) * 1e3,
+            "unit": "ms",
+            "limit": 2.0,
+        }
+    )
     shares = _shares(simulation)
     rows += [
         {"what": f"  of which in {package}", "value": plain * 1e3 * share, "unit": "ms"}

@@ -31,6 +31,7 @@ from typing import Any, Final
 from cnpu.checks import with_article
 from cnpu.inputs import Input, inputs_of
 from cnpu.source import Place, defined, failing
+from netqasm_isa import FLAVOURS
 from qruntime.errors import ConfigError
 
 Main = Callable[..., Any]
@@ -43,10 +44,11 @@ class App:
     """An application.
 
     `name`; `doc`, its docstring; `file` and `sha256` of its source (empty for a mapping of roles); `metrics`
-    and `expected`, or None; `ranges`, metric -> (low, high) of one shot's value.
+    and `expected`, or None; `ranges`, metric -> (low, high) of one shot's value; `flavour`, that of the
+    instructions its programs use.
     """
 
-    __slots__ = ("_roles", "doc", "expected", "file", "metrics", "name", "ranges", "sha256")
+    __slots__ = ("_roles", "doc", "expected", "file", "flavour", "metrics", "name", "ranges", "sha256")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class App:
         metrics: Callable[[dict[str, dict[str, Any]]], dict[str, Any]] | None = None,
         expected: Callable[[Any, dict[str, dict[str, Any]]], dict[str, float] | None] | None = None,
         ranges: Mapping[str, tuple[float, float]] | None = None,
+        flavour: str = "vanilla",
     ) -> None:
         self.name = name
         self.doc = inspect.cleandoc(doc)
@@ -67,7 +70,10 @@ class App:
         self.metrics = metrics
         self.expected = expected
         self.ranges = self._checked_ranges({} if ranges is None else ranges)
+        self.flavour = flavour
         self._roles = roles
+        if flavour not in FLAVOURS:
+            raise ConfigError(f"{self._where()}: FLAVOUR is {flavour!r}; allowed: {', '.join(FLAVOURS)}")
         for what, call in (("metrics", metrics), ("expected", expected)):
             if call is not None and not callable(call):
                 raise ConfigError(f"{self._where()}: {what} is {_type(call)}; a function is needed")
@@ -245,6 +251,7 @@ def _of_module(module: ModuleType, name: str) -> App:
         metrics=getattr(module, "metrics", None),
         expected=getattr(module, "expected", None),
         ranges=getattr(module, "RANGES", None),
+        flavour=getattr(module, "FLAVOUR", "vanilla"),
     )
 
 

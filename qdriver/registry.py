@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from qdriver.driver import QDriver
 from qdriver.generic import GenericHardware
+from qdriver.ion import IonHardware
 from qdriver.nv import NvHardware
 from qdriver.spec import DeviceSpec, LinkPoint
 from qruntime.errors import ConfigError
@@ -28,7 +29,7 @@ class Hardware(Protocol):
         """A fresh driver."""
 
 
-_BUILT_IN: dict[str, Hardware] = {"generic": GenericHardware(), "nv": NvHardware()}
+_BUILT_IN: dict[str, Hardware] = {"generic": GenericHardware(), "ion": IonHardware(), "nv": NvHardware()}
 
 
 def names() -> list[str]:

@@ -164,6 +164,7 @@ def _launches(order: Load, node: str, names: Sequence[str]) -> list[Launch]:
             main=roles[role],
             inputs=order.inputs[role],
             placement=order.placement,
+            flavour=app.flavour,
         )
         for role in order.roles
         if order.placement[role] == node

@@ -341,7 +341,10 @@ def _launches(load: Load, network: NetworkConfig) -> dict[str, list[Launch]]:
     found: dict[str, list[Launch]] = {}
     for role in load.roles:
         node = load.placement[role]
-        launch = Launch(load.session, app.name, role, roles[role], load.inputs[role], load.placement)
+        placement = load.placement
+        launch = Launch(
+            load.session, app.name, role, roles[role], load.inputs[role], placement, flavour=app.flavour
+        )
         found.setdefault(node, []).append(launch)
     return found
 

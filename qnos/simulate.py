@@ -69,6 +69,7 @@ class Plan:
                 main=main,
                 inputs=self.inputs[role],
                 placement=self.placement,
+                flavour=self.app.flavour,
             )
             for role, main in self.mains.items()
             if self.placement[role] == node

@@ -1,11 +1,12 @@
 """Subroutine bytes to what the processor runs: decoded, checked, and lowered once per distinct content.
 
-Lowering gathers the gates under three operation codes, so that the processor's loop does not depend on the
+Lowering gathers the gates under four operation codes, so that the processor's loop does not depend on the
 flavour:
 
     (GATE, qubit register, name, n, d)
     (GATE2, first register, second register, name, n, d)
     (MEASURE_ROTATED, qubit register, outcome register, axes, (n1, n2, n3), d)
+    (GATE_ALL, name, n, d)
 
 Everything else stays as decoded. `Loader.load(data, flavour)` is the call.
 """
@@ -22,7 +23,7 @@ from qruntime.limits import SUBROUTINE_INSTRUCTIONS
 GATE: Final = 300
 GATE2: Final = 301
 MEASURE_ROTATED: Final = 302
-UNSUPPORTED: Final = 303
+GATE_ALL: Final = 303
 
 _GATES: Final = {
     op.X: "x", op.Y: "y", op.Z: "z", op.H: "h", op.S: "s", op.K: "k", op.T: "t",
@@ -33,7 +34,10 @@ _GATES2: Final = {
     "nv": {op.CROT_X: "crot_x", op.CROT_Y: "crot_y", op.MOV: "mov", op.SWP: "swp"},
 }
 _ROTATED: Final = {op.MEAS_BASIS: 0, op.MEAS_BASIS_YZY: 1, op.MEAS_BASIS_ZXZ: 2}
-_COLLECTIVE: Final = (op.INIT_ALL, op.MEAS_ALL, op.ROT_X_ALL, op.ROT_Y_ALL, op.ROT_Z_ALL, op.BICHROMATIC)
+_GATES_ALL: Final = {
+    op.ROT_X_ALL: "rot_x_all", op.ROT_Y_ALL: "rot_y_all", op.ROT_Z_ALL: "rot_z_all",
+    op.BICHROMATIC: "bichromatic",
+}  # fmt: skip
 
 _CACHED: Final = 4096  # distinct subroutines kept decoded
 
@@ -92,6 +96,6 @@ def _lower(ins: tuple[Any, ...], flavour: str) -> tuple[Any, ...]:
         return (GATE, ins[1], _GATES[code], n, d)
     if code in _ROTATED:
         return (MEASURE_ROTATED, ins[1], ins[2], _ROTATED[code], ins[3:6], ins[6])
-    if code in _COLLECTIVE:
-        return (UNSUPPORTED,)
+    if code in _GATES_ALL:
+        return (GATE_ALL, _GATES_ALL[code], ins[1], ins[2])
     return ins

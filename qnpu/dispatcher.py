@@ -87,6 +87,7 @@ class Dispatcher:
         if process is self.running:
             self.release(process, now_ns)
             process.outcome_ref = -1
+            process.outcome_entries.clear()
             process.clock_ns = 0
             self._qnpu.cancel_timer(CLOCK)
         elif process in self.ready:

@@ -135,18 +135,18 @@ class Qnpu:
             self._device_failed(outcome, now_ns)
             return
         bit = int(response == Response.SUCCESS_ONE)
-        if running is not None and running.outcome_ref == outcome.ref:
+        if running is not None and running.awaits(outcome.ref):
+            is_last = running.take_outcome(outcome.ref, bit)
             promised_ns = self.driver.on_grid(running.device_end_ns)
-            if now_ns != promised_ns:
+            if now_ns > promised_ns or (is_last and now_ns < promised_ns):
                 what = f"the device answered a measurement at {now_ns} ns; its spec says {promised_ns} ns"
                 self.abort(running, DriverError(f"{what} (rule timing)"), now_ns)
                 return
-            running.outcome_ref = -1
-            running.registers[running.outcome_register] = bit
             if self.tracing:
                 self.trace("qdriver", "QDEVICE_PRODUCE_OUTCOME", running.pid, (bit,))
                 self.trace("processor", "PROCESSOR_CONSUME_OUTCOME", running.pid)
-            self._run(running, now_ns)
+            if is_last:
+                self._run(running, now_ns)
         else:
             self.network.on_outcome(outcome.ref, bit, now_ns)  # else: its subroutine was aborted
 
@@ -162,7 +162,7 @@ class Qnpu:
             text += f": the simulated world holds at most {GROUP_QUBITS} qubits entangled together"
         error = DriverError(text, response=outcome.response)
         for process in self.processes.values():
-            if process.outcome_ref == outcome.ref >= 0 or process.pid == failure_tag(outcome.ref):
+            if process.awaits(outcome.ref) or process.pid == failure_tag(outcome.ref):
                 if process.current is not None:
                     self.abort(process, error, now_ns)
                 else:
@@ -292,7 +292,9 @@ class Qnpu:
         wait = process.wait
         if process.state != "waiting" or wait is None:
             return
-        if wait.kind == "array":
+        if wait.is_for_device:  # the pair was a qubit of nobody's, in its way
+            self.memory.waiting.remove(process)
+        elif wait.kind == "array":
             if not is_there(process.arrays[wait.address], wait.start, wait.stop, wait.all_of):
                 return
         elif wait.kind != "qubit" or (

@@ -67,8 +67,9 @@ class Subroutine:
 class WaitReason:
     """What a waiting process needs.
 
-    `kind`: array, qubit (an id that a request will bind), memory (a qubit, of one role if `communication` is
-    not None), device (until it is done with attempts).
+    `kind`: array, qubit (an id that a request will bind), memory (a qubit for `virtual`, of one role if
+    `communication` is not None; or that nobody else holds any, where `virtual` is -1), device (until it is
+    done with attempts).
     """
 
     __slots__ = ("address", "all_of", "communication", "kind", "start", "stop", "virtual")
@@ -91,6 +92,11 @@ class WaitReason:
         self.all_of = all_of
         self.virtual = virtual
 
+    @property
+    def is_for_device(self) -> bool:
+        """Whether it waits until no other process holds a qubit."""
+        return self.kind == "memory" and self.virtual < 0
+
 
 class Process:
     """A user process."""
@@ -108,6 +114,8 @@ class Process:
         "left_ns",
         "max_qubits",
         "open_arrays",
+        "outcome_array",
+        "outcome_entries",
         "outcome_ref",
         "outcome_register",
         "owner",
@@ -156,6 +164,23 @@ class Process:
         self.wait: WaitReason | None = None
         self.outcome_ref = -1  # the device operation whose outcome it awaits on the processor
         self.outcome_register = 0
+        self.outcome_entries: dict[int, int] = {}  # of several at once: operation -> entry of outcome_array
+        self.outcome_array = 0
+
+    def awaits(self, ref: int) -> bool:
+        """Whether `ref` is a device operation whose outcome it awaits."""
+        return ref == self.outcome_ref >= 0 or ref in self.outcome_entries
+
+    def take_outcome(self, ref: int, bit: int) -> bool:
+        """Write an awaited outcome down; False if it awaits more."""
+        if ref in self.outcome_entries:
+            self.arrays[self.outcome_array][self.outcome_entries.pop(ref)] = bit
+            if self.outcome_entries:
+                return False
+        else:
+            self.registers[self.outcome_register] = bit
+        self.outcome_ref = -1
+        return True
 
     def move(self, event: str) -> None:
         """Change state by the table."""

@@ -18,7 +18,8 @@ from qdriver.driver import Operation
 from qdriver.spec import VirtualQubit
 from qnpu.alu import ARITHMETIC, branch, compute
 from qnpu.arrays import array_at, index_in, is_there, new_array, raise_failed
-from qnpu.code import GATE, GATE2, MEASURE_ROTATED, UNSUPPORTED
+from qnpu.code import GATE, GATE2, MEASURE_ROTATED
+from qnpu.collective import COLLECTIVE, Collective
 from qnpu.entangling import Entangling
 from qnpu.process import Process, Subroutine, WaitReason
 from qnpu.traps import Trap, failure_tag, no_qubit, trap
@@ -54,6 +55,7 @@ class Processor:
         self._budget = settings.instruction_budget
         self._preemptive = preemptive
         self._next_ref = 0
+        self._collective = Collective(qnpu, self.network_measurement)
 
     def reset(self) -> None:
         """As new."""
@@ -284,8 +286,19 @@ class Processor:
                     qubits = [virtual[v] for v in sorted(virtual)]
                     self._driver.breakpoint(ins[1], ins[2], qubits, now_ns)
 
-                elif kind == UNSUPPORTED:
-                    raise trap(f"the {self._driver.spec.kind} device has no such instruction")
+                elif kind in COLLECTIVE:
+                    if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
+                        return waits
+                    if subroutine.paid != pc:
+                        clock += self._measure_ns if kind == op.MEAS_ALL else self._gate_ns
+                        subroutine.paid = pc
+                    if clock > now_ns:
+                        return SLEEPING
+                    if not self._collective.run(process, ins, now_ns):
+                        return WAITING
+                    if process.outcome_ref >= 0:
+                        pc += 1
+                        return OUTCOME
 
                 else:
                     raise AssertionError(f"processor met operation {kind} that the loader let pass")
@@ -338,7 +351,8 @@ class Processor:
         process.device_end_ns = self._driver.submit(operation, now_ns)
 
     def network_measurement(self, qubit: int, now_ns: int) -> int:
-        """Measure for the network process; returns the reference its outcome will carry."""
+        """Measure for the network process, or one of several; returns the reference its outcome will
+        carry."""
         ref = self._next_ref
         self._next_ref = ref + 1
         self._driver.submit(Operation(OpCode.MEASURE, "measure", qubit, ref=ref), now_ns)
@@ -419,4 +433,4 @@ class Processor:
             raise trap(f"more than {RETURNED_VALUES} values returned by one subroutine")
 
 
-_QUANTUM: Final = frozenset((GATE, GATE2, MEASURE_ROTATED, op.MEAS, op.INIT, UNSUPPORTED))
+_QUANTUM: Final = frozenset((GATE, GATE2, MEASURE_ROTATED, op.MEAS, op.INIT, *COLLECTIVE))

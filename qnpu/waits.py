@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qnpu.process import Process
@@ -33,6 +34,9 @@ def what_for(qnpu: Qnpu, process: Process) -> str:
     assert wait is not None
     if wait.kind == "device":
         return "the device, which attempts entanglement"
+    if wait.is_for_device:
+        holders = ", ".join(str(owner) for owner in qnpu.memory.owners)
+        return f"the device to itself (owners of the qubits: {holders})"
     if wait.kind == "memory":
         holders = ", ".join(str(owner) for owner in qnpu.memory.owners)
         return f"a free qubit for virtual qubit {wait.virtual} (owners of the qubits: {holders})"
@@ -44,7 +48,7 @@ def what_for(qnpu: Qnpu, process: Process) -> str:
 
 
 def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
-    """If processes wait for qubits that only they themselves have: the youngest of them, and why."""
+    """If processes wait for qubits that only they themselves have: the youngest that has any, and why."""
     stuck: dict[int, Process] = {}
     wanted: dict[int, list[int]] = {}
     for process in qnpu.processes.values():
@@ -62,12 +66,13 @@ def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
             continue
         stuck[process.pid] = process
     owners = qnpu.memory.owners
-    while helped := [pid for pid in stuck if any(owners[qubit] not in stuck for qubit in wanted[pid])]:
+    while helped := [pid for pid in stuck if _is_helped(stuck[pid], [owners[q] for q in wanted[pid]], stuck)]:
         for pid in helped:
             del stuck[pid]
     if not stuck:
         return None
-    youngest = max(stuck.values(), key=lambda p: (p.started_ns, p.pid))
+    holders = [process for process in stuck.values() if process.pid in owners]
+    youngest = max(holders or stuck.values(), key=lambda p: (p.started_ns, p.pid))
     if len(stuck) > 1:
         report = "; ".join(f"process {p.pid} ({p.app}) waits for {what_for(qnpu, p)}" for p in stuck.values())
         return youngest, Deadlock(f"memory deadlock on {qnpu.node}: {report}")
@@ -75,3 +80,11 @@ def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
         assert youngest.wait is not None
         return youngest, no_qubit(len(owners), youngest.wait.communication)
     return None
+
+
+def _is_helped(process: Process, owners: Sequence[int], stuck: Mapping[int, Process]) -> bool:
+    """Whether a waiting process may come by what it lacks, if those in `stuck` give nothing up."""
+    assert process.wait is not None
+    if process.wait.is_for_device:
+        return not any(owner in stuck for owner in owners if owner != process.pid)
+    return any(owner not in stuck for owner in owners)

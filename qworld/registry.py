@@ -14,13 +14,14 @@ from qruntime.errors import ConfigError
 from qworld.device import Device
 from qworld.engine import Engine
 from qworld.generic import GenericDevice
+from qworld.ion import IonDevice
 from qworld.nv import NvDevice
 
 GROUP = "qworld.device"
 
 DeviceModel = Callable[[Any, Engine], Device]
 
-_BUILT_IN: dict[str, DeviceModel] = {"generic": GenericDevice, "nv": NvDevice}
+_BUILT_IN: dict[str, DeviceModel] = {"generic": GenericDevice, "ion": IonDevice, "nv": NvDevice}
 
 
 def device_model(kind: str) -> DeviceModel:

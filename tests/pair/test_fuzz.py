@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from netqasm_isa import assemble, decode, instruction_set
 from netqasm_isa.epr import EprType
 from qdriver.generic import GenericConfig
+from qdriver.ion import IonConfig
 from qnpu.settings import QnpuSettings
 from qruntime.actors import Arrival, Effect, Event, Message
 from qruntime.messages import (
@@ -38,6 +40,7 @@ from qworld.links import DepolariseLink, Link, PerfectLink
 from tests.pair.harness import (
     MILLISECOND_NS,
     Bench,
+    DeviceParameters,
     assert_consistent,
     assert_quiet,
     keep,
@@ -57,6 +60,7 @@ SETTINGS = QnpuSettings(
     accept_grace_ns=100_000,
 )
 
+GENERIC = GenericConfig(num_qubits=3, t1_ns=0, t2_ns=0)
 VALID = [
     lines(
         qubit(0, "h {q}"), qubit(1, register="Q1"), "cnot Q0 Q1", read_out(0, "M0"), read_out(1, "M1", "Q1")
@@ -80,15 +84,15 @@ CORPUS = [assemble(text).encode() for text in VALID] + [
     for message in stream["messages"]
     if message["type"] == "Subroutine"
 ]
-ROWS = list(instruction_set("vanilla").values())
+ROWS = {flavour: list(instruction_set(flavour).values()) for flavour in ("vanilla", "trapped_ion")}
 
 
-def random_subroutine(rng: random.Random) -> bytes:
+def random_subroutine(rng: random.Random, flavour: str = "vanilla") -> bytes:
     """Random instructions, operands mostly small, with branch targets inside."""
     length = rng.randrange(0, 24)
     instructions: list[tuple[int, ...]] = []
     for _ in range(length):
-        row = rng.choice(ROWS)
+        row = rng.choice(ROWS[flavour])
         operands = []
         for position, field in enumerate(row.layout.fields, start=1):
             high = min(
@@ -98,7 +102,7 @@ def random_subroutine(rng: random.Random) -> bytes:
             operands.append(rng.randint(low, max(high, low)))
         instructions.append((row.opcode, *operands))
     head = [(op, *rest) for op, *rest in ((4, register, rng.randint(-1, 4)) for register in range(0, 32, 3))]
-    program = decode(assemble("").encode())
+    program = decode(assemble("", flavour).encode(), flavour)
     return replace(program, instructions=tuple(head + instructions)).encode()
 
 
@@ -129,10 +133,15 @@ def malformed(rng: random.Random, count: int) -> Iterator[bytes]:
             yield random_subroutine(rng)
 
 
-def run_batch(codes: list[bytes], seed: int) -> Bench:
-    """Many subroutines in a handful of programs on two linked nodes, to the end."""
+def run_batch(
+    codes: list[bytes],
+    seed: int,
+    device: DeviceParameters = GENERIC,
+    flavours: tuple[str, str] = ("vanilla", "vanilla"),
+) -> Bench:
+    """Many subroutines in a handful of programs on two linked nodes, to the end; flavour of each by
+    number."""
     rng = random.Random(seed)
-    device = GenericConfig(num_qubits=3, t1_ns=0, t2_ns=0)
     bench = Bench(
         links={
             (0, 1): DepolariseLink(fidelity=1, success_probability=0.3, cycle_ns=500, random_bell_state=True)
@@ -154,7 +163,7 @@ def run_batch(codes: list[bytes], seed: int) -> Bench:
     for node in (0, 1):
         for pid in (1, 2):
             sockets = tuple((s, 1 - node, s, 100) for s in ((0, 1) if pid == 1 else (2,)))
-            bench.at(node, 0, Register(pid, f"p{pid}", 3, sockets=sockets))
+            bench.at(node, 0, Register(pid, f"p{pid}", 3, flavours[pid - 1], sockets=sockets))
             bench.stop(node, pid, 60 * MILLISECOND_NS)
     for number, code in enumerate(codes):
         node, pid, at_ns = number % 2, rng.choice((1, 2)), rng.randrange(1, 50 * MILLISECOND_NS)
@@ -180,6 +189,22 @@ def check_fuzz(total: int, seed: int) -> int:
 def test_malformed_and_mutated_subroutines_never_raise_or_hang() -> None:
     """3000 byte strings, seed 1. Mutations of valid programs execute too."""
     assert check_fuzz(3000, 1) > 120
+
+
+def test_random_subroutines_on_traps_never_raise_or_hang() -> None:
+    """1500 byte strings, seed 2: a vanilla program beside one of the native flavour, and two of that."""
+    rng = random.Random(2)
+    trap = IonConfig(num_qubits=3, all_ion_ns=1_000, ms_ns=1_000, rot_z_ns=300, measure_ns=5_000, init_ns=700)
+    finished = 0
+    for batch in range(15):
+        flavours = ("vanilla" if batch % 2 else "trapped_ion", "trapped_ion")
+        codes = [
+            random_subroutine(rng, "trapped_ion") if rng.random() < 0.6 else code
+            for code in malformed(rng, 100)
+        ]
+        device = msgspec.structs.replace(trap, tick_ns=rng.choice([0, 1_000]))
+        finished += sum(len(cnpu.done) for cnpu in run_batch(codes, batch, device, flavours).cnpus)
+    assert finished > 60
 
 
 @pytest.mark.slow

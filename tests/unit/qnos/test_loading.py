@@ -563,6 +563,7 @@ def test_shipped_networks_are_those_the_applications_need() -> None:
         "three_generic",
         "two_generic",
         "two_generic_werner",
+        "two_ion",
     ]
     assert len(load_network("complete4").links) == 6
     assert load_network("line3").link_between("alice", "charlie") is None

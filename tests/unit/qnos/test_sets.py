@@ -233,7 +233,7 @@ def test_kind_beside_a_set_must_be_that_of_the_set(write: Write) -> None:
             "set: netqasm_study",
             "set: netqasm_studdy",
             "net.yaml:11: links[0].set cannot be used: 'netqasm_studdy' is no parameter set of a link; "
-            "did you mean netqasm_study? allowed: double_click_150_km, ",
+            "did you mean netqasm_study? allowed: double_click_colour_centre, ",
         ),
         (
             "{set: generic_squidasm_default}",

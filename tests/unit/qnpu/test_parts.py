@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from netqasm_isa import assemble
 from netqasm_isa.epr import PAULI_ROTATIONS, Basis, BellState, RotationAxes
 from qdriver.spec import DeviceSpec, GateSpec, QubitSpec
-from qnpu.code import GATE, GATE2, MEASURE_ROTATED, UNSUPPORTED, Loader
+from qnpu.code import GATE, GATE2, GATE_ALL, MEASURE_ROTATED, Loader
 from qnpu.memory import FREE, NETWORK, MemoryManager
 from qnpu.process import Process
 from qnpu.processor import failure_tag, is_there
@@ -117,9 +117,16 @@ def test_flavour_decides_what_opcode_30_is_and_both_are_cached() -> None:
     assert (vanilla.text(0), nv.text(0)) == ("cnot Q0 Q1", "crot_x Q0 Q1 0 0")
 
 
-def test_collective_instructions_are_marked_as_unsupported() -> None:
-    data = assemble("init_all\nrot_x_all 1 2\nbichromatic 3 4", flavour="trapped_ion").encode()
-    assert [ins[0] for ins in Loader().load(data, "trapped_ion").code] == [UNSUPPORTED] * 3
+def test_collective_gates_are_lowered_and_the_rest_stays() -> None:
+    data = assemble(
+        "init_all\nrot_x_all 1 2\nbichromatic 3 4\nmeas_all R1 @7", flavour="trapped_ion"
+    ).encode()
+    assert Loader().load(data, "trapped_ion").code == (
+        (42,),
+        (GATE_ALL, "rot_x_all", 1, 2),
+        (GATE_ALL, "bichromatic", 3, 4),
+        (43, 4, 7),
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"abc", bytes(4) + b"\xff" + bytes(6), bytes(4) + bytes(6)])
