@@ -194,13 +194,13 @@ def move_rule(subject: Subject) -> Iterator[str]:
         rho = np.outer(ket.reshape(-1), ket.reshape(-1).conj())
         for native in driver.translate(Operation(OpCode.TWO_QUBIT, "mov", source, target)):
             if native.op == OpCode.INIT:
-                rho = reset(rho, [source, target, -1].index(native.qubit))
+                rho = reset(rho, [source, target].index(native.qubit))
                 continue
             matrix = subject.unitary(native)
             if matrix is None:
                 yield _UNKNOWN.format(native.gate)
                 return
-            gate = apply(native, matrix, [source, target, -1])
+            gate = np.kron(apply(native, matrix, [source, target]), np.eye(2))
             rho = gate @ rho @ gate.conj().T
         pair = np.einsum("sabscd->abcd", rho.reshape((2,) * 6)).reshape(4, 4)
         off = 1 - float(np.real(pair[0, 0] + pair[0, 3] + pair[3, 0] + pair[3, 3])) / 2
