@@ -68,7 +68,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 def matters(row: fields.Row) -> bool:
     """Whether a device or link is another if this is left out: its default is neither off nor nothing."""
-    return row.default not in ("0", "false", "null", ".inf", "none")
+    return row.default not in ("0", "false", "null", ".inf", "none", "[]")
 
 
 # --- the shipped sets -----------------------------------------------------------------------------------
