@@ -99,7 +99,7 @@ def names(info: inspect.Type) -> list[str]:
 
 
 def in_words(value: object) -> str:
-    """A value as one would write it in a file: ``null``, ``true``, ``.inf``, ``10_000``, ``1e+10``, ``[1, 2]``."""
+    """A value as one would write it in a file: ``null``, ``true``, ``.inf``, ``10_000``, ``[1, 2]``."""
     if value is None:
         return "null"
     if isinstance(value, bool):
