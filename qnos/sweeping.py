@@ -138,8 +138,9 @@ def sweep(
     """Run `app` (a name or path) at every point of the grid.
 
     `vary` maps a path of the network (see `loading.set_path`) or ``inputs.<role>.<name>`` to its values.
-    `jobs` processes work at once. `post_select` is that of `qnos.run`. `progress` gets the numbers of finished and of all points. A path that is
-    not there raises `ConfigError`; a point that fails has the reason in its row.
+    `jobs` processes work at once. `post_select` is that of `qnos.run`. `progress` gets the numbers of
+    finished and of all points. A path that is not there raises `ConfigError`; a point that fails has the
+    reason in its row.
     """
     if not vary:
         raise ConfigError("a sweep varies something: at least one path with its values is needed")
