@@ -15,7 +15,9 @@ import numpy as np
 
 from netqasm_isa import assemble
 from netqasm_isa.epr import ArgsIndex, EprType
-from qdriver.generic import GenericConfig, GenericHardware
+from qdriver.generic import GenericConfig
+from qdriver.nv import NvConfig
+from qdriver.registry import hardware
 from qdriver.spec import LinkPoint
 from qnpu.main import Qnpu
 from qnpu.memory import FREE, NETWORK
@@ -37,6 +39,8 @@ MILLISECOND_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 BOTH_STARTS = ("both", "create")  # values of `epr_start`
 PHI = density_of(bell_tensor(0))
+DeviceParameters = GenericConfig | NvConfig
+KINDS: dict[type[Any], str] = {GenericConfig: "generic", NvConfig: "nv"}
 NOISELESS = GenericConfig(num_qubits=3, t1_ns=0, t2_ns=0, two_qubit_gate_depolarise=0)
 
 
@@ -112,8 +116,8 @@ class Bench:
         nodes: Sequence[str] = ("alice", "bob"),
         links: Mapping[tuple[int, int], Link] | None = None,
         *,
-        device: GenericConfig = NOISELESS,
-        devices: Mapping[int, GenericConfig] | None = None,
+        device: DeviceParameters = NOISELESS,
+        devices: Mapping[int, DeviceParameters] | None = None,
         settings: QnpuSettings | None = None,
         each: Mapping[int, QnpuSettings] | None = None,
         seed: int = 0,
@@ -137,7 +141,8 @@ class Bench:
         for i, node in enumerate(nodes):
             peers = [b if a == i else a for a, b in links if i in (a, b)]
             points = {peer: [_point(links[min(i, peer), max(i, peer)])] for peer in peers}
-            driver = GenericHardware.driver(GenericHardware.spec(configs[i], points))
+            plugin = hardware(KINDS[type(configs[i])])
+            driver = plugin.driver(plugin.spec(configs[i], points))
             self.qnpus.append(
                 Qnpu(
                     i, nodes, (each or {}).get(i, settings), driver,
@@ -152,7 +157,7 @@ class Bench:
             for peer in peers:
                 channels[f"{node}/qnpu", f"{nodes[peer]}/qnpu"] = latency_ns
         ticks = {i: config.tick_ns for i, config in enumerate(configs)}
-        models = {i: device_model("generic")(config, engine) for i, config in enumerate(configs)}
+        models = {i: device_model(KINDS[type(config)])(config, engine) for i, config in enumerate(configs)}
         self.world = World(nodes, models, links, streams, engine, ticks)
         self.kernel = Kernel(
             [*self.cnpus, *self.qnpus, self.world],
@@ -167,7 +172,7 @@ class Bench:
 
     def program(
         self, node: int, pid: int, *texts: str | bytes, peers: Sequence[int] | None = None, at_ns: int = 0,
-        max_qubits: int = 3, socket: int = 0, min_fidelity: int = 100,
+        max_qubits: int = 3, socket: int = 0, min_fidelity: int = 100, flavour: str = "vanilla",
     ) -> Bench:  # fmt: skip
         """A process with EPR socket `socket + k` to the k-th of `peers` (mirrored), and its subroutines."""
         if peers is None:
@@ -176,9 +181,9 @@ class Bench:
             (socket + k, peer, socket + (0 if len(peers) == 1 else k), min_fidelity)
             for k, peer in enumerate(peers)
         )
-        self.at(node, at_ns, Register(pid, f"p{pid}", max_qubits, sockets=sockets))
+        self.at(node, at_ns, Register(pid, f"p{pid}", max_qubits, flavour, sockets=sockets))
         for number, text in enumerate(texts):
-            self.submit(node, pid, number, text, at_ns)
+            self.submit(node, pid, number, text, at_ns, flavour)
         return self
 
     def at(self, node: int, at_ns: int, *messages: Message) -> Bench:
@@ -186,9 +191,11 @@ class Bench:
         self.cnpus[node].script.extend((at_ns, message) for message in messages)
         return self
 
-    def submit(self, node: int, pid: int, number: int, text: str | bytes, at_ns: int = 0) -> Bench:
+    def submit(
+        self, node: int, pid: int, number: int, text: str | bytes, at_ns: int = 0, flavour: str = "vanilla"
+    ) -> Bench:
         """One subroutine."""
-        code = text if isinstance(text, bytes) else assemble(text).encode()
+        code = text if isinstance(text, bytes) else assemble(text, flavour=flavour).encode()
         return self.at(node, at_ns, Submit(pid, number, code))
 
     def stop(self, node: int, pid: int, at_ns: int) -> Bench:
@@ -241,7 +248,7 @@ class Bench:
 
 def run_one(
     *texts: str | bytes,
-    device: GenericConfig = NOISELESS,
+    device: DeviceParameters = NOISELESS,
     settings: QnpuSettings | None = None,
     seed: int = 0,
     until_ns: int | None = None,
@@ -405,8 +412,9 @@ def assert_consistent(qnpu: Qnpu) -> None:
     for place, owner in enumerate(owners):
         assert owner in (FREE, NETWORK) or held.get(place) == owner, f"qubit {place} is lost to {owner}"
     reserved: list[int] = []
+    exclusive = qnpu.driver.spec.attempt_exclusive  # attempts on one link at a time, with the same qubit
     for link in qnpu.netstack.links.values():
-        if link.qubit is not None:
+        if link.qubit is not None and not (exclusive and link.qubit in reserved):
             reserved.append(link.qubit)
         for sequence, item in link.items.items():
             assert item.sequence == sequence
