@@ -175,13 +175,13 @@ def _metrics(metrics: dict[str, Metric]) -> Table:
 
 def _charge(result: RunResult) -> str:
     """How many shots passed the check at each node, and what became of the others."""
-    passed = ", ".join(f"{node} {sum(column):,}" for node, column in result.cr_check.items())
+    passed = ", ".join(f"{node} in {sum(column):,}" for node, column in result.cr_check.items())
     rest = (
         f"{_count(result.shots_dropped, 'shot')} dropped"
         if result.post_selected
         else "all are counted (--post-select drops the others)"
     )
-    return f"right in {passed} of {_count(result.shots, 'shot')}; {rest}"
+    return f"right at {passed} of {_count(result.shots, 'shot')}; {rest}"
 
 
 def _time(result: RunResult) -> str:

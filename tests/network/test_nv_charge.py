@@ -135,10 +135,10 @@ def test_command_says_how_many_passed_and_how_many_were_dropped(tmp_path: Path) 
     for path, value in OFTEN.items():
         command += ["--set-network", f"{path}={value}"]
     result = qnos.run("rsp", NETWORK, shots=40, values=OFTEN)
-    passed = ", ".join(f"{node} {sum(flags)}" for node, flags in result.cr_check.items())
+    passed = ", ".join(f"{node} in {sum(flags)}" for node, flags in result.cr_check.items())
     counted = CliRunner().invoke(main, command)
     assert counted.exit_code == 1
-    assert f"charge   right in {passed} of 40 shots; all are counted (--post-select" in counted.stdout
+    assert f"charge   right at {passed} of 40 shots; all are counted (--post-select" in counted.stdout
     selected = CliRunner().invoke(main, [*command, "--post-select"])
     assert selected.exit_code == 0, selected.output
     assert f"of 40 shots; {result.shots_failed} shots dropped" in selected.stdout
