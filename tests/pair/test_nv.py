@@ -266,6 +266,25 @@ def test_first_pair_is_moved_to_memory_before_the_second() -> None:
     assert np.allclose(bench.state((0, 0), (1, 1)), density_of(bell_tensor(0)), atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("mov", "x_idle_ns", "x_gates", "y_idle_ns", "y_gates"),
+    [("directed", 310_000, 2, 310_000, 3), ("cnots", 810_000, 4, 2_310_000, 5)],
+)
+def test_move_costs_a_stored_state_what_the_published_study_of_gate_noise_has(
+    mov: str, x_idle_ns: int, x_gates: int, y_idle_ns: int, y_gates: int
+) -> None:
+    """Coherence exp(-t/T2) (1 - p)^n along X and along Y: the closed form of the remote states of
+    arXiv:2111.09823, Fig. 14, for both of its compilations."""
+    p, t2 = 0.03, 9e6
+    device = nv(3, electron_carbon_depolarise=p, electron_t2_ns=t2, carbon_rot_z_ns=5, mov=mov)
+    bench = Bench(devices={0: device, 1: NOISELESS}, links={(0, 1): PerfectLink(delay_ns=1_000)})
+    bench.program(0, 1, keep(ids=(0, 1))).program(1, 1, receive(ids=(0, 1))).run()
+    pair = bench.state((0, 1), (1, 0))
+    for axis, idle_ns, gates in (("x", x_idle_ns, x_gates), ("y", y_idle_ns, y_gates)):
+        found = abs(np.trace(pair @ np.kron(PAULI[axis], PAULI[axis])))
+        assert found == pytest.approx(math.exp(-idle_ns / t2) * (1 - p) ** gates, rel=1e-5), axis
+
+
 PAULI = {
     "x": np.array([[0, 1], [1, 0]]),
     "y": np.array([[0, -1j], [1j, 0]]),
