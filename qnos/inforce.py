@@ -108,8 +108,8 @@ def _derived_of_device(device: DeviceConfig) -> list[Row]:
     own: dict[str, dict[str, GateSpec]] = {}
     for qubit in spec.qubits:
         own.setdefault(qubit.role, {}).update(qubit.gates)
-    for role, gates in own.items():
-        rows += _gates(gates, f" of {role} qubits")
+    for whose, gates in own.items():
+        rows += _gates(gates, f" of {whose} qubits")
     return rows
 
 

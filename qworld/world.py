@@ -283,39 +283,30 @@ class World:
 
     def _tell(self, link: _LinkState, now_ns: int, effects: list[Effect]) -> None:
         """Let exclusive devices know whether their attempts have company: after the first, as hardware would
-        find out.
-
-        A device that is ready an attempt or more before its peer is alone at first.
-        """
+        find out. One that is ready an attempt or more before its peer is alone at first."""
         stretch = link.stretch
         for node, side in link.sides.items():
             if not self._devices[node].attempt_exclusive:
                 continue
-            item = next(iter(side.items.values()))
-            cycle_ns = link.points[item.parameter].cycle_ns if stretch is None else stretch.cycle_ns
-            ready = max(side.start_ns, now_ns)
-            if stretch is None:
-                alone = side.together is not False
-            else:
-                alone = side.together is None and stretch.start_ns >= ready + cycle_ns
-            if alone:
+            point = link.points[next(iter(side.items.values())).parameter]
+            cycle_ns = point.cycle_ns if stretch is None else stretch.cycle_ns
+            first = max(side.start_ns, now_ns) + cycle_ns  # when its first attempt is over
+            alone = stretch is None or (side.together is None and first <= stretch.start_ns)
+            if alone and side.together is not False:
                 side.together = False
-                self._answer(
-                    link, node, ready + cycle_ns, Response.ENTANGLEMENT_SYNC_FAILURE, now_ns, effects
-                )
-            if stretch is not None and side.together is not True:
+                self._answer(link, node, first, Response.ENTANGLEMENT_SYNC_FAILURE, now_ns, effects)
+            if stretch is not None and not side.together:
                 side.together = True
                 if stretch.attempts != 1:  # else the herald will come instead
-                    at_ns = stretch.start_ns + cycle_ns
-                    self._answer(link, node, at_ns, Response.ENTANGLEMENT_FAILURE, now_ns, effects)
+                    first = stretch.start_ns + cycle_ns
+                    self._answer(link, node, first, Response.ENTANGLEMENT_FAILURE, now_ns, effects)
 
     def _answer(
         self, link: _LinkState, node: int, at_ns: float, response: int, now_ns: int, effects: list[Effect]
     ) -> None:
         """How the first attempt of `node`, over at `at_ns`, went."""
         at = self._answered_at(node, max(round(at_ns), now_ns))
-        peer = link.b if node == link.a else link.a
-        answer = Attempted(peer, link.sides[node].number, int(response))
+        answer = Attempted(link.a + link.b - node, link.sides[node].number, int(response))
         effects.append(Send(f"{self._nodes[node]}/qnpu", answer, at - now_ns))
 
     def _end_stretch(
