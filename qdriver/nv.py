@@ -121,7 +121,11 @@ class NvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Probability, Meta(description="probability that the centre is in the wrong charge state, per shot")
     ] = 0.0
     ionised_reads_one: Annotated[
-        Probability, Meta(description="probability that an ionised centre reads 1")
+        Probability,
+        Meta(
+            description="probability that an ionised centre reads 1",
+            extra={"matters_with": "ionised_probability"},
+        ),
     ] = 0.5
     tick_ns: Annotated[Duration, Meta(description="operations start on multiples of this; 0: any time")] = 0
 

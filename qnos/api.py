@@ -37,6 +37,7 @@ def run(
     progress: Callable[[int], None] | None = None,
     processes: bool | ProcessNetwork | StandingNetwork = False,
     in_flight: int = 8,
+    post_select: bool = False,
 ) -> RunResult:
     """Run `app` on `network` for `shots` fresh shots and give what it found.
 
@@ -47,7 +48,8 @@ def run(
     that one shot of the run with this seed, and no other. `time_split` measures on some shots where
     simulated time went. `progress` gets the number of finished shots. With `processes` every CNPU and QNPU
     is an operating-system process (or those of a network that stands already, as `hosts.StandingNetwork`)
-    and `in_flight` shots are under way at once; the results are the same.
+    and `in_flight` shots are under way at once; the results are the same. `post_select` drops the shots in
+    which a device failed its charge-resonance check (`result.cr_check`) from metrics and errors.
 
     The same arguments give the same results. Ctrl-C gives the finished shots, marked `interrupted`. Raises
     `ConfigError` for whatever is wrong before the first shot; a program that fails is in `result.errors`, and
@@ -85,6 +87,7 @@ def run(
             progress=progress,
             processes=processes,
             in_flight=in_flight,
+            post_select=post_select,
         )
 
 

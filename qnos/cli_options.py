@@ -31,6 +31,11 @@ def run_options(command: Command) -> Command:
             help="Change a value of the network, such as links.*.fidelity=0.8; repeat.",
         ),
         click.option(
+            "--post-select",
+            is_flag=True,
+            help="Drop the shots in which an NV centre was in the wrong charge state.",
+        ),
+        click.option(
             "--place", "placement", multiple=True, metavar="ROLE=NODE", help="Run a role on a node; repeat."
         ),
     )

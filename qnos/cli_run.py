@@ -83,6 +83,7 @@ def run(
     seed: int,
     inputs: tuple[str, ...],
     values: tuple[str, ...],
+    post_select: bool,
     placement: tuple[str, ...],
     calibration: str | None,
     as_json: bool,
@@ -139,6 +140,7 @@ def run(
             progress=bar if show_bar else None,
             processes=stands or processes,
             in_flight=in_flight,
+            post_select=post_select,
         )
     unsaved = _save(result, out)
     if as_json:

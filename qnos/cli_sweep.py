@@ -41,6 +41,7 @@ def sweep(
     seed: int,
     inputs: tuple[str, ...],
     values: tuple[str, ...],
+    post_select: bool,
     placement: tuple[str, ...],
     vary: tuple[str, ...],
     jobs: int,
@@ -74,6 +75,7 @@ def sweep(
             inputs=inputs_of(inputs),
             placement=placement_of(placement),
             jobs=jobs,
+            post_select=post_select,
             progress=(lambda done, _: bar(done)) if errors.is_terminal else None,
         )
     console = console_for(sys.stdout)

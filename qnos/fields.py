@@ -99,7 +99,7 @@ def names(info: inspect.Type) -> list[str]:
 
 
 def in_words(value: object) -> str:
-    """A value as one would write it in a file: ``null``, ``true``, ``.inf``, ``10_000``, ``1e+10``."""
+    """A value as one would write it in a file: ``null``, ``true``, ``.inf``, ``10_000``, ``[1, 2]``."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -108,6 +108,8 @@ def in_words(value: object) -> str:
         return f"{value:_}" if abs(value) >= 10_000 else str(value)
     if isinstance(value, float):
         return number(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(in_words, value))}]"
     return str(value)
 
 

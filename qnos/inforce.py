@@ -104,11 +104,23 @@ def _derived_of_device(device: DeviceConfig) -> list[Row]:
             values[f"{name} of {role} qubits"] = times[0] if len(times) == 1 else times
     values["flavour"] = spec.flavour
     rows = _derived(values)
-    gates: dict[GateSpec, list[str]] = {}
-    for name, gate in spec.gates.items():
-        gates.setdefault(gate, []).append(name)
-    for gate, names in gates.items():
-        rows += _derived({f"{', '.join(names)}: {key}": value for key, value in _gate(gate).items()})
+    rows += _gates(spec.gates, "")
+    own: dict[str, dict[str, GateSpec]] = {}
+    for qubit in spec.qubits:
+        own.setdefault(qubit.role, {}).update(qubit.gates)
+    for whose, gates in own.items():
+        rows += _gates(gates, f" of {whose} qubits")
+    return rows
+
+
+def _gates(gates: dict[str, GateSpec], whose: str) -> list[Row]:
+    """Instructions with the same numbers share their rows."""
+    alike: dict[GateSpec, list[str]] = {}
+    for name, gate in gates.items():
+        alike.setdefault(gate, []).append(name)
+    rows = []
+    for gate, names in alike.items():
+        rows += _derived({f"{', '.join(names)}{whose}: {key}": value for key, value in _gate(gate).items()})
     return rows
 
 

@@ -35,7 +35,7 @@ def effective_noise(network: NetworkConfig) -> list[str]:
     """Lines such as ``alice, bob: T1 10 s, T2 1 s, two_qubit_gate_depolarise 0.01``.
 
     What has no noise says so. Coherence times come from the device's spec; of the device's parameters every
-    probability other than 0 counts as noise.
+    probability other than 0 counts as noise, unless it matters only beside another that is 0.
     """
     groups: dict[str, list[str]] = {}
     for node in network.nodes:
@@ -51,7 +51,8 @@ def device_noise(device: DeviceConfig) -> str:
     parts = _coherence(spec)
     for row in fields.rows(type(device.parameters)):
         value = getattr(device.parameters, row.name)
-        if _is_probability(row.info) and value:
+        beside = _extra(row.info).get("matters_with")
+        if _is_probability(row.info) and value and (beside is None or getattr(device.parameters, beside)):
             parts.append(f"{row.name} {fields.number(value)}")
     return ", ".join(parts) or "noiseless device"
 
@@ -95,6 +96,15 @@ def _coherence(spec: DeviceSpec) -> list[str]:
     if len(kinds) == 1:
         return [text for text in kinds if text]
     return [f"{' and '.join(roles)} qubits {text or 'without decay'}" for text, roles in kinds.items()]
+
+
+def _extra(info: inspect.Type) -> dict[str, Any]:
+    """What a schema says of a field beside its range and meaning."""
+    found: dict[str, Any] = {}
+    while isinstance(info, inspect.Metadata):
+        found |= info.extra or {}
+        info = info.type
+    return found
 
 
 def _is_probability(info: inspect.Type) -> bool:

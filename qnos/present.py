@@ -52,6 +52,8 @@ def show_result(result: RunResult, noise: Sequence[str], console: Console) -> No
     )
     if result.metrics:
         console.print(_metrics(result.metrics))
+    if result.cr_check:
+        show_line("charge", _charge(result), console)
     for line in noise:
         show_line("noise", line, console)
     if result.shots:
@@ -169,6 +171,17 @@ def _metrics(metrics: dict[str, Metric]) -> Table:
             escape(name), _mean(name, metric), _interval(name, metric), _expected(name, metric), str(metric.n)
         )
     return view
+
+
+def _charge(result: RunResult) -> str:
+    """How many shots passed the check at each node, and what became of the others."""
+    passed = ", ".join(f"{node} in {sum(column):,}" for node, column in result.cr_check.items())
+    rest = (
+        f"{_count(result.shots_dropped, 'shot')} dropped"
+        if result.post_selected
+        else "all are counted (--post-select drops the others)"
+    )
+    return f"right at {passed} of {_count(result.shots, 'shot')}; {rest}"
 
 
 def _time(result: RunResult) -> str:

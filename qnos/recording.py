@@ -28,7 +28,8 @@ class Recorder:
 
     `per_shot` is the application's `metrics(results)`, which gives numbers, booleans or None per name.
     Without it every number or boolean that a program returns is a metric, ``role.key``. `ranges` are the
-    limits of one shot's values for the metrics that have some.
+    limits of one shot's values for the metrics that have some. With `post_select` a shot in which a device
+    failed its check has its results and times, but no metrics and no errors: it is dropped.
     """
 
     def __init__(
@@ -37,12 +38,16 @@ class Recorder:
         per_shot: PerShot | None = None,
         first_shot: int = 0,
         ranges: Mapping[str, Limits] | None = None,
+        *,
+        post_select: bool = False,
     ) -> None:
         self.shots = 0
+        self.shots_dropped = 0
         self.shots_failed = 0
         self.errors: list[ShotError] = []
         self.errors_total = 0
         self._columns: dict[str, dict[str, Column]] = {role: {} for role in roles}
+        self._checks: dict[str, Column] = {}
         self._sim_time_ns = array("q")
         self._first_shot = first_shot
         self._per_shot = per_shot
@@ -50,6 +55,7 @@ class Recorder:
         self._expected: dict[str, float] = {}
         self._tallies: dict[str, Tally] = {}
         self._names_checked = False
+        self._post_select = post_select
 
     def expect(self, ask: Callable[[], Any]) -> None:
         """Take what the application expects of its metrics: `ask()` gives numbers by name, or None."""
@@ -73,15 +79,27 @@ class Recorder:
         return {role: dict(columns) for role, columns in self._columns.items()}
 
     @property
+    def cr_check(self) -> dict[str, Column]:
+        """Per device with a check, whether it passed in each finished shot."""
+        for column in self._checks.values():
+            column.cut(self.shots)
+        return dict(self._checks)
+
+    @property
     def shot_sim_time_ns(self) -> Sequence[int]:
         """Simulated duration of each finished shot."""
         del self._sim_time_ns[self.shots :]
         return self._sim_time_ns
 
     def add(
-        self, results: Mapping[str, dict[str, Any] | None], sim_time_ns: int, errors: Sequence[ShotError] = ()
+        self,
+        results: Mapping[str, dict[str, Any] | None],
+        sim_time_ns: int,
+        errors: Sequence[ShotError] = (),
+        passed: Mapping[str, bool] | None = None,
     ) -> None:
-        """Take one finished shot: what each role returned (None: it failed), how long it took, who failed.
+        """Take one finished shot: what each role returned (None: it failed), how long it took, who failed,
+        and which nodes passed a check of their device.
 
         Metrics are taken of shots in which every role returned. If `metrics()` fails, or gives anything but
         numbers within their ranges, that is an error of the shot.
@@ -101,6 +119,12 @@ class Recorder:
                     if key not in values:
                         column.append(None)
         self._sim_time_ns.append(sim_time_ns)
+        for node, right in (passed or {}).items():
+            self._checks.setdefault(node, Column()).append(right)
+        if self._post_select and not all((passed or {}).values()):
+            self.shots_dropped += 1
+            self.shots += 1
+            return
         for error in errors:
             self.keep(error)
         measured = not whole or self._measure({role: values or {} for role, values in results.items()})

@@ -55,7 +55,9 @@ class RunResult(msgspec.Struct, kw_only=True):
     `shot_sim_time_ns` has the simulated duration of each shot, `time_split` the mean simulated time of a
     shot by cause. `calibration` is every parameter of the network in force, in the shape of a network file.
     `errors` are the first failures, `errors_total` counts all, `shots_failed` the shots that had some.
-    `trace_sha256` is None if nothing was traced.
+    `cr_check` says per node whose device can be in a wrong charge state in which shots it passed the check;
+    with `post_selected` the others, `shots_dropped` of them, are in the columns but neither in `metrics` nor
+    in `errors`. `trace_sha256` is None if nothing was traced.
     """
 
     app: str
@@ -67,6 +69,9 @@ class RunResult(msgspec.Struct, kw_only=True):
     placement: dict[str, str] = {}
     results: Columns = {}
     metrics: dict[str, Metric] = {}
+    cr_check: dict[str, Column] = {}
+    post_selected: bool = False
+    shots_dropped: int = 0
     shot_sim_time_ns: Sequence[int] = ()
     wall_s: float = 0.0
     trace_sha256: str | None = None
@@ -109,15 +114,20 @@ class RunResult(msgspec.Struct, kw_only=True):
         values, and `shot_sim_time_ns` is left out.
         """
         inline = self.shots <= INLINE_SHOTS
-        per_shot: dict[str, Any] = {"results": self.results, "shot_sim_time_ns": list(self.shot_sim_time_ns)}
+        per_shot: dict[str, Any] = {
+            "results": self.results,
+            "cr_check": self.cr_check,
+            "shot_sim_time_ns": list(self.shot_sim_time_ns),
+        }
         counts = {
+            "cr_check": {"counts": {node: _summary(column) for node, column in self.cr_check.items()}},
             "results": {
                 "counts": {
                     role: {key: _summary(column) for key, column in columns.items()}
                     for role, columns in self.results.items()
                 },
                 "path": self.path,
-            }
+            },
         }
         data = {
             "app": self.app,
@@ -128,6 +138,8 @@ class RunResult(msgspec.Struct, kw_only=True):
             "inputs": self.inputs,
             "placement": self.placement,
             **(per_shot if inline else counts),
+            "post_selected": self.post_selected,
+            "shots_dropped": self.shots_dropped,
             "metrics": {name: _metric(metric) for name, metric in self.metrics.items()},
             "sim_time_ns": self.sim_time_ns,
             "time_split_ns": self.time_split,
@@ -146,11 +158,13 @@ class RunResult(msgspec.Struct, kw_only=True):
         return plain
 
     def columns(self) -> dict[str, Sequence[Any]]:
-        """All columns of one table with a row per shot: shot, sim_time_ns, then ``role.key``."""
+        """All columns of one table with a row per shot: shot, sim_time_ns, ``cr_check.node`` where there is
+        one, then ``role.key``."""
         table: dict[str, Sequence[Any]] = {
             "shot": range(self.first_shot, self.first_shot + self.shots),
             "sim_time_ns": self.shot_sim_time_ns,
         }
+        table |= {f"cr_check.{node}": column for node, column in self.cr_check.items()}
         for role, columns in self.results.items():
             for key, column in columns.items():
                 table[f"{role}.{key}"] = column

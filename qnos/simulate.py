@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cnpu.launch import Ended, Launch
 from qnos.assembly import assemble
+from qnos.crcheck import CrCheck
 from qnos.facts import Facts
 from qnos.placing import place
 from qnos.recording import Recorder
@@ -152,6 +153,7 @@ def simulate(
     progress: Callable[[int], None] | None = None,
     processes: bool | ProcessNetwork | StandingNetwork = False,
     in_flight: int = IN_FLIGHT,
+    post_select: bool = False,
 ) -> RunResult:
     """Run `shots` shots from `first_shot` on.
 
@@ -159,7 +161,8 @@ def simulate(
     time went, on all shots if they are traced, else on the first ones. `progress(n)` is called after each
     shot; a KeyboardInterrupt ends the run with the shots finished so far. With `processes` every CNPU and
     QNPU is an operating-system process (or those of a network that is up already), and `in_flight` shots
-    are under way at once; the results are the same.
+    are under way at once; the results are the same. With `post_select` shots in which a device failed its
+    charge-resonance check count neither in the metrics nor as failures.
     """
     plan = Plan(app, network, seed=seed, inputs=inputs, placement=placement)
     if processes:
@@ -169,7 +172,8 @@ def simulate(
         opened: AbstractContextManager[Simulation | ProcessRunner] = ProcessRunner(plan, in_flight, started)
     else:
         opened = nullcontext(Simulation(plan))
-    recorder = Recorder(plan.roles, app.metrics, first_shot, app.ranges)
+    recorder = Recorder(plan.roles, app.metrics, first_shot, app.ranges, post_select=post_select)
+    check = CrCheck(network, seed, plan.placement.values())
     if app.expected is not None:
         theory, facts = app.expected, Facts(network, plan.placement)
         recorder.expect(lambda: theory(facts, plan.inputs))
@@ -184,7 +188,7 @@ def simulate(
         if split is not None and records:
             split.add(records, end_ns)
         values, errors = outcome(number, plan.roles, ended)
-        recorder.add(values, end_ns, errors)
+        recorder.add(values, end_ns, errors, check.passed(number))
         if progress is not None:
             progress(recorder.shots)
 
@@ -215,6 +219,9 @@ def simulate(
         placement=plan.placement,
         results=recorder.results,
         metrics=recorder.metrics(),
+        cr_check=recorder.cr_check,
+        post_selected=post_select,
+        shots_dropped=recorder.shots_dropped,
         shot_sim_time_ns=recorder.shot_sim_time_ns,
         wall_s=wall_s,
         trace_sha256=None if tracer is None else tracer.sha256(),

@@ -39,6 +39,7 @@ class Point(msgspec.Struct, frozen=True):
     placement: dict[str, str] | None
     shots: int
     seed: int
+    post_select: bool = False
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -131,13 +132,15 @@ def sweep(
     inputs: Mapping[str, Mapping[str, Any]] | None = None,
     placement: Mapping[str, str] | None = None,
     jobs: int = 1,
+    post_select: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> SweepTable:
     """Run `app` (a name or path) at every point of the grid.
 
     `vary` maps a path of the network (see `loading.set_path`) or ``inputs.<role>.<name>`` to its values.
-    `jobs` processes work at once. `progress` gets the numbers of finished and of all points. A path that is
-    not there raises `ConfigError`; a point that fails has the reason in its row.
+    `jobs` processes work at once. `post_select` is that of `qnos.run`. `progress` gets the numbers of
+    finished and of all points. A path that is not there raises `ConfigError`; a point that fails has the
+    reason in its row.
     """
     if not vary:
         raise ConfigError("a sweep varies something: at least one path with its values is needed")
@@ -160,6 +163,7 @@ def sweep(
             None if placement is None else dict(placement),
             shots,
             seed,
+            post_select,
         )
         for combination in itertools.product(*vary.values())
     ]
@@ -253,6 +257,7 @@ def run_point(point: Point) -> Row:
             placement=point.placement,
             values=changes,
             time_split=False,
+            post_select=point.post_select,
         )
     except QnosError as error:
         return Row(point.values, {}, 0, str(error))

@@ -43,10 +43,21 @@ class DepolariseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     random_bell_state: Annotated[
         bool, Meta(description="herald any of the four Bell states, with equal probability")
     ] = False
+    bell_states: Annotated[
+        Annotated[tuple[Annotated[int, Meta(ge=0, le=3)], ...], Meta(min_length=1)] | None,
+        Meta(
+            description="herald one of these, with equal probability: 0 Phi+, 1 Psi+, 2 Psi-, 3 Phi-; "
+            "null: as random_bell_state says"
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.random_bell_state and self.bell_states is not None:
+            raise ValueError("random_bell_state says all four Bell states, and bell_states says which")
 
     def points(self) -> Sequence[WorkingPoint]:
-        """One: |Phi+>, or with `random_bell_state` the Bell state in whose quarter the draw lies."""
-        bells = (0, 1, 2, 3) if self.random_bell_state else (0,)
+        """One: |Phi+>, or the Bell state in whose share of [0, 1) the draw lies."""
+        bells = self.bell_states or ((0, 1, 2, 3) if self.random_bell_state else (0,))
         return _werner(self.fidelity, self.success_probability, self.cycle_ns, bells)
 
 

@@ -291,26 +291,31 @@ class World:
 
     def _tell(self, link: _LinkState, now_ns: int, effects: list[Effect]) -> None:
         """Let exclusive devices know whether their attempts have company: after the first, as hardware would
-        find out."""
+        find out. One that is ready an attempt or more before its peer is alone at first."""
         stretch = link.stretch
         for node, side in link.sides.items():
-            together = stretch is not None
-            if side.together == together or not self._devices[node].attempt_exclusive:
+            if not self._devices[node].attempt_exclusive:
                 continue
-            if stretch is not None:
-                side.together = True
-                if stretch.attempts == 1:
-                    continue  # the herald will come instead
-                start, cycle_ns, response = stretch.start_ns, stretch.cycle_ns, Response.ENTANGLEMENT_FAILURE
-            else:
+            point = link.point(next(iter(side.items.values())))
+            cycle_ns = point.cycle_ns if stretch is None else stretch.cycle_ns
+            first = max(side.start_ns, now_ns) + cycle_ns  # when its first attempt is over
+            alone = stretch is None or (side.together is None and first <= stretch.start_ns)
+            if alone and side.together is not False:
                 side.together = False
-                item = next(iter(side.items.values()))
-                start, cycle_ns = max(side.start_ns, now_ns), link.point(item).cycle_ns
-                response = Response.ENTANGLEMENT_SYNC_FAILURE
-            at = self._answered_at(node, max(start + round(cycle_ns), now_ns))
-            peer = link.b if node == link.a else link.a
-            answer = Attempted(peer, side.number, int(response))
-            effects.append(Send(f"{self._nodes[node]}/qnpu", answer, at - now_ns))
+                self._answer(link, node, first, Response.ENTANGLEMENT_SYNC_FAILURE, now_ns, effects)
+            if stretch is not None and not side.together:
+                side.together = True
+                if stretch.attempts != 1:  # else the herald will come instead
+                    first = stretch.start_ns + cycle_ns
+                    self._answer(link, node, first, Response.ENTANGLEMENT_FAILURE, now_ns, effects)
+
+    def _answer(
+        self, link: _LinkState, node: int, at_ns: float, response: int, now_ns: int, effects: list[Effect]
+    ) -> None:
+        """How the first attempt of `node`, over at `at_ns`, went."""
+        at = self._answered_at(node, max(round(at_ns), now_ns))
+        answer = Attempted(link.a + link.b - node, link.sides[node].number, int(response))
+        effects.append(Send(f"{self._nodes[node]}/qnpu", answer, at - now_ns))
 
     def _end_stretch(
         self, link: _LinkState, stretch: _Stretch, now_ns: int, success: bool, effects: list[Effect]

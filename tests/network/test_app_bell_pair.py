@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,30 @@ def test_bell_state_that_nobody_corrects_stays() -> None:
     assert metrics["fidelity"].expected is None
     for name in ("error_x", "error_y", "error_z"):
         assert_within(metrics[name], 0.5)
+
+
+def test_link_that_heralds_two_bell_states_gives_each_in_half_of_the_shots() -> None:
+    """N = 1000, seed 6, 4 sigma: Psi+ and Psi- are both wrong in Z, and right in X and in Y in turn."""
+    values = {"links.*.fidelity": 1, "links.*.bell_states": [1, 2], "os.qnpu.correcting_side": "none"}
+    metrics = qnos.run("bell_pair", WERNER, shots=1000, seed=6, values=values).metrics
+    assert metrics["error_z"].mean == 1
+    for name in ("error_x", "error_y"):
+        assert_within(metrics[name], 0.5)
+    values["os.qnpu.correcting_side"] = "receiver"
+    assert qnos.run("bell_pair", WERNER, shots=100, seed=6, values=values).metrics["fidelity"].mean == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"links.*.bell_states": [1, 4]}, "bell_states.1. is 4"),
+        ({"links.*.bell_states": []}, "bell_states is "),
+        ({"links.*.bell_states": [1], "links.*.random_bell_state": True}, "and bell_states says which"),
+    ],
+)
+def test_bell_states_that_there_are_not_are_refused(values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        qnos.run("bell_pair", WERNER, shots=1, values=values)
 
 
 def test_readout_errors_add_to_those_of_the_link() -> None:

@@ -17,6 +17,7 @@ from netqasm_isa import assemble
 from netqasm_isa.epr import ArgsIndex, EprType
 from qdriver.generic import GenericConfig
 from qdriver.ion import IonConfig
+from qdriver.nv import NvConfig
 from qdriver.registry import hardware
 from qdriver.spec import LinkPoint
 from qnpu.main import Qnpu
@@ -40,8 +41,8 @@ MILLISECOND_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 BOTH_STARTS = ("both", "create")  # values of `epr_start`
 PHI = density_of(bell_tensor(0))
-DeviceParameters = GenericConfig | IonConfig
-KINDS: dict[type[Any], str] = {GenericConfig: "generic", IonConfig: "ion"}
+DeviceParameters = GenericConfig | IonConfig | NvConfig
+KINDS: dict[type[Any], str] = {GenericConfig: "generic", IonConfig: "ion", NvConfig: "nv"}
 NOISELESS = GenericConfig(num_qubits=3, t1_ns=0, t2_ns=0, two_qubit_gate_depolarise=0)
 
 
@@ -249,7 +250,7 @@ class Bench:
 
 def run_one(
     *texts: str | bytes,
-    device: GenericConfig = NOISELESS,
+    device: DeviceParameters = NOISELESS,
     settings: QnpuSettings | None = None,
     seed: int = 0,
     until_ns: int | None = None,
@@ -413,8 +414,9 @@ def assert_consistent(qnpu: Qnpu) -> None:
     for place, owner in enumerate(owners):
         assert owner in (FREE, NETWORK) or held.get(place) == owner, f"qubit {place} is lost to {owner}"
     reserved: list[int] = []
+    exclusive = qnpu.driver.spec.attempt_exclusive  # attempts on one link at a time, with the same qubit
     for link in qnpu.netstack.links.values():
-        if link.qubit is not None:
+        if link.qubit is not None and not (exclusive and link.qubit in reserved):
             reserved.append(link.qubit)
         for sequence, item in link.items.items():
             assert item.sequence == sequence

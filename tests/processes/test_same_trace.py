@@ -35,7 +35,7 @@ def apps_for(name: str) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module", params=["two_generic", "three_generic", "star6"])
+@pytest.fixture(scope="module", params=["two_generic", "three_generic", "star6", "two_nv"])
 def started(request: pytest.FixtureRequest) -> Iterator[ProcessNetwork]:
     """One network of processes per size, which serves every application through reset."""
     with ProcessNetwork(disturbed(request.param)) as processes:
@@ -78,7 +78,7 @@ def test_every_app_and_seed_leaves_the_same_trace(started: ProcessNetwork, seed:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["perfect", "two_generic_werner", "line3", "complete4"])
+@pytest.mark.parametrize("name", ["perfect", "two_generic_werner", "line3", "complete4", "qnodeos_nv"])
 def test_fresh_start_leaves_the_same_trace_on_other_networks(name: str) -> None:
     with ProcessNetwork(load_network(name)) as processes:
         for app in apps_for(name):

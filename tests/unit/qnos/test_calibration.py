@@ -265,6 +265,9 @@ def test_what_follows_from_the_parameters_is_marked_as_derived() -> None:
     assert ("communication qubits", 5, "derived") in shown["device of alice, bob"]
     assert ("cnot, cphase: duration_ns", 100_000, "100 us, derived") in shown["device of alice, bob"]
     assert ("t2_ns", 1e9, "1 s") in shown["device of alice, bob"]
+    nv = rows_of(load_network("two_nv"))["device of alice, bob"]
+    assert ("init: duration_ns", 2_000, "2 us, derived") in nv
+    assert ("init of memory qubits: duration_ns", 310_000, "310 us, derived") in nv
 
 
 def test_equal_devices_and_links_share_a_section() -> None:

@@ -282,7 +282,13 @@ def test_a_set_is_shown_with_every_value_and_its_source(invoke: Invoke) -> None:
     assert lines[0] == "set      metropolitan_200_km, a link of kind depolarise"
     assert lines[1].startswith("about    Trapped ions 200 km apart; a classical message takes 3_107_000 ns")
     rows = [line.split(maxsplit=2) for line in lines[3:]]
-    assert [row[0] for row in rows] == ["fidelity", "success_probability", "cycle_ns", "random_bell_state"]
+    assert [row[0] for row in rows] == [
+        "fidelity",
+        "success_probability",
+        "cycle_ns",
+        "random_bell_state",
+        "bell_states",
+    ]
     assert rows[0][1] == "0.95"
     assert rows[0][2].rstrip() == "qoala-bench, benchmark/bqc/trapped-ions_200.json"
     assert rows[2][1] == "25_226_185.94"  # every digit

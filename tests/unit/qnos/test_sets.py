@@ -8,9 +8,11 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from qdriver.generic import GenericConfig
+from qdriver.nv import NvConfig
 from qnos import fields
 from qnos.config import NetworkConfig
 from qnos.loading import load_network, shipped_networks
@@ -68,7 +70,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 def matters(row: fields.Row) -> bool:
     """Whether a device or link is another if this is left out: its default is neither off nor nothing."""
-    return row.default not in ("0", "false", "null", ".inf", "none")
+    return row.default not in ("0", "false", "null", ".inf", "none", "[]")
 
 
 # --- the shipped sets -----------------------------------------------------------------------------------
@@ -102,7 +104,8 @@ def test_shipped_set_makes_a_network_with_its_values_and_nothing_beside(shipped:
     data = network.to_dict()
     found = data["nodes"][1]["device"] if shipped.family == "device" else data["links"][0]
     assert found["kind"] == shipped.kind
-    assert {name: found[name] for name in shipped.parameters} == shipped.parameters
+    values = {name: found[name] for name in shipped.parameters}
+    assert {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()} == shipped.parameters
     assert "set" not in found
 
 
@@ -168,6 +171,67 @@ def test_generic_sets_have_the_published_values() -> None:
         measure_ns=5_000,
         two_qubit_gate_depolarise=0,
     )
+
+
+# As published, where that says anything: times in s, fidelities of Qoala as p = 2 (1 - F) and 4 (1 - F)/3.
+NV_COLUMNS = (
+    "electron_t1", "electron_t2", "carbon_t1", "carbon_t2", "electron_init_depolarise", "electron_init",
+    "electron_gate_depolarise", "electron_gate", "readout_error_0", "readout_error_1", "measure",
+    "carbon_init_depolarise", "carbon_init", "carbon_rot_xy_depolarise", "carbon_rot_xy",
+    "carbon_rot_z_depolarise", "carbon_rot_z", "electron_carbon_depolarise", "electron_carbon",
+)  # fmt: skip
+NV_PUBLISHED = {
+    "nv_netqasm_study": (
+        3600, 1.46, 36000, 1, 0.05, 2e-6, 0, 5e-9, 0.05, 0.005, 3.7e-6, 0.05, 310e-6, 0.001, 500e-6,
+        0.001, 5e-9, 0.008, 500e-6,
+    ),
+    "nv_2207_10579": (
+        3600, 0.5, 36000, 1, 0.01, 2e-6, 0.01, 5e-9, 0.07, 0.005, 3.7e-6, 0.02, 300e-6, 0.002, 20e-6,
+        0.002, 20e-6, 0.06, 500e-6,
+    ),
+    "nv_squidasm_tutorial": (
+        1, 0.3, 150, 1.5, 0.05, 2e-6, 0.01, 5e-9, 0.05, 0.005, 3.7e-6, 0.05, 310e-6, 0.001, 500e-6,
+        0.001, 500e-6, 0.008, 500e-6,
+    ),
+    "nv_delft_2019": (
+        3600, 1.46, 36000, 1, 0.02, None, 0, None, 0.05, 0.005, None, 0.006, None, None, None,
+        0.00133, None, 0.02, None,
+    ),
+    "nv_computaex_2026": (
+        3600, 1.58, 36000, 37, 0.0253, 2e-6, 0.00093, 144e-9, 0.001, 0.01, 190e-6, 0.168, 310e-6, None,
+        3e-6, 0.0008, 100e-6, 0.0008, 700e-6,
+    ),
+    "nv_qoala_default": (
+        3600, 0.5, 35000, 1, None, 300e-9, None, 300e-9, None, None, 300e-9, None, 1.2e-3, None, 1.2e-3,
+        None, 1.2e-3, None, 1e-3,
+    ),
+    "nv_qoala_bench": (
+        0, 0.013, 0, 0.013, 2 * 0.005, 20e-6, 2 * 0.005, 20e-6, *[None] * 9, 4 * 0.03 / 3, 500e-6,
+    ),
+    "nv_qnodeos": (None, 0.013, *[None] * 17),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NV_PUBLISHED)
+def test_nv_sets_have_the_published_values_and_say_where_there_are_none(name: str) -> None:
+    found = load_set(name, "device")
+    NvConfig(**found.parameters)
+    for column, published in zip(NV_COLUMNS, NV_PUBLISHED[name], strict=True):
+        per_unit = 1 if column in found.parameters else 1e9
+        parameter = column if column in found.parameters else f"{column}_ns"
+        source = found.source(parameter)
+        taken = re.search(r"; (off|as in|that of)|of no effect", source) is not None
+        assert taken == (published is None), f"{parameter}: {source}"
+        if published is not None:
+            assert found.parameters[parameter] == pytest.approx(published * per_unit, rel=1e-12), parameter
+        elif "as in" in source:
+            other = load_set(source.rpartition(" ")[2].partition(",")[0], "device")
+            assert found.parameters[parameter] == other.parameters[parameter], parameter
+
+
+def test_defaults_of_an_nv_centre_are_those_of_squidasm() -> None:
+    tutorial = NvConfig(**load_set("nv_squidasm_tutorial", "device").parameters)
+    assert msgspec.structs.replace(tutorial, electron_gate_depolarise=0) == NvConfig()
 
 
 # --- their use ------------------------------------------------------------------------------------------
