@@ -16,6 +16,8 @@ from cnpu.sockets import Socket
 from cnpu.submitted import Submitted
 from cnpu.tasks import Joining, Sleeping
 from netqasm_isa import Subroutine, register_name
+from netqasm_isa import opcodes as op
+from netqasm_isa.epr import BreakpointAction
 from qruntime.errors import ProgramError
 from qruntime.rng import shot_key
 
@@ -172,6 +174,18 @@ class Node:
     def if_nz(self, a: int | Future) -> Branch:
         """The body runs if a is not 0."""
         return self.builder.if_nz(a)
+
+    def insert_breakpoint(self, everywhere: bool = False, role: int = 0) -> None:
+        """Have the state of the program's qubits put into the trace when the QNPU gets here; the program
+        learns nothing from it.
+
+        Each qubit by itself; with `everywhere` all together with those of the program that reaches a
+        breakpoint of another `role` (0 or 1).
+        """
+        self.builder.mark()
+        kind = integer(role, "role", 0, 1)
+        action = BreakpointAction.DUMP_GLOBAL_STATE if everywhere else BreakpointAction.DUMP_LOCAL_STATE
+        self.builder.code.append((op.BREAKPOINT, int(action), kind))
 
     # --- several things at once -------------------------------------------------------------------
 

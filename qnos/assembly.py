@@ -106,7 +106,8 @@ def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:
             a, b = (nodes.index(name) for name in link.nodes)
             if a in devices:
                 links[a, b] = link.model
-        worlds.append(World(nodes, devices, links, streams, engine, ticks, world))
+        look = network.testing.snapshot_idle
+        worlds.append(World(nodes, devices, links, streams, engine, ticks, world, look))
     return worlds
 
 

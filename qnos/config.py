@@ -101,7 +101,8 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Disturbances that a correct program and OS must survive, drawn from the seed of the run."""
+    """Disturbances that a correct program and OS must survive, drawn from the seed of the run, and how states
+    are looked at."""
 
     jitter_ns: Annotated[
         int,
@@ -109,6 +110,9 @@ class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = 0
     permute_ranks: Annotated[
         bool, Meta(description="break ties between events of one time in another order")
+    ] = False
+    snapshot_idle: Annotated[
+        bool, Meta(description="breakpoints show qubits with their decoherence since their last operation")
     ] = False
 
 

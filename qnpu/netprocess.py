@@ -288,6 +288,7 @@ class NetworkProcess:
         elif end > now_ns:
             item.in_flight = True
             timer = ("corrected", link.peer, herald.sequence, herald.pair)
+            end = self._driver.on_grid(end)
             self._qnpu.set_timer(timer, end, lambda now: self.work_soon(lambda t: self._made(item, pair, t)))
         else:
             self._made(item, pair, now_ns)

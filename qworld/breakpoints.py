@@ -21,10 +21,13 @@ _KET0 = np.array([1.0, 0.0, 0.0, 1.0])
 class Breakpoints:
     """Gathers the qubits of breakpoints as their operations come in."""
 
-    def __init__(self, nodes: Sequence[str], devices: Mapping[int, Device], engine: Engine) -> None:
+    def __init__(
+        self, nodes: Sequence[str], devices: Mapping[int, Device], engine: Engine, idle: bool
+    ) -> None:
         self._nodes = nodes
         self._devices = devices
         self._engine = engine
+        self._idle = idle  # whether the decoherence since a qubit's last operation is shown
         self._gathered: dict[int, list[int]] = {}
         self._waiting: tuple[int, int, list[int]] | None = None
 
@@ -68,12 +71,12 @@ class Breakpoints:
         return Emit(t_ns, f"{self._nodes[node]}/device", event, -1, tuple(data))
 
     def _look(self, places: list[tuple[int, int]], t_ns: int) -> Tensor:
-        """The joint state at `t_ns`, with the decoherence until then, leaving the qubits as they are."""
+        """The joint state as the last operations left it, or at `t_ns`; leaves the qubits as they are."""
         qubits = [self._devices[owner].qubits[place] for owner, place in places]
         held = [q for q in qubits if q is not None]
         tensor = self._engine.pauli_tensor(held) if held else np.ones(())
         for axis, q in enumerate(held):
-            if q.idle is not None and t_ns > q.t_ns:
+            if self._idle and q.idle is not None and t_ns > q.t_ns:
                 waited = np.tensordot(q.idle.ptm(t_ns - q.t_ns), tensor, axes=([1], [axis]))
                 tensor = np.moveaxis(waited, 0, axis)
         for axis, held_or_not in enumerate(qubits):

@@ -88,7 +88,8 @@ class _LinkState:
 class World:
     """The actor.
 
-    `devices` by node id, `links` by pair of node ids, in the order in which the model names its ends.
+    `devices` by node id, `links` by pair of node ids, in the order in which the model names its ends. With
+    `snapshot_idle` breakpoints show qubits with their decoherence since their last operations.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class World:
         engine: Engine | None = None,
         ticks_ns: Mapping[int, int] | None = None,
         name: str = "world",
+        snapshot_idle: bool = False,
     ) -> None:
         self.name = name
         self.tracing = False
@@ -123,7 +125,7 @@ class World:
         self._node_of = {f"{node}/qnpu": i for i, node in enumerate(nodes)}
         self._measure_streams = [f"measure/{node}" for node in nodes]
         self._halves: dict[tuple[int, int], Qubit] = {}  # what heralds put where
-        self._breakpoints = Breakpoints(self._nodes, self._devices, self.engine)
+        self._breakpoints = Breakpoints(self._nodes, self._devices, self.engine, snapshot_idle)
 
     # --- actor ----------------------------------------------------------------------------------------
 

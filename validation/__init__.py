@@ -12,6 +12,8 @@ from typing import Protocol, cast
 from validation.row import Row
 
 SUBJECTS = {
+    "preparation": "Remote state preparation on NV centres",
+    "delegation": "Delegated computation on QNodeOS nodes",
     "forms": "Closed forms",
     "delivery": "Deterministic delivery",
     "unfolding": "Readout unfolding",

@@ -129,6 +129,7 @@ class Bench:
         jitter_seed: int = 0,
         rank_seed: int | None = None,
         tracing: bool = True,
+        snapshot_idle: bool = True,
     ) -> None:
         links = {(0, 1): PerfectLink()} if links is None and len(nodes) > 1 else links or {}
         settings = settings or QnpuSettings()
@@ -160,7 +161,7 @@ class Bench:
                 channels[f"{node}/qnpu", f"{nodes[peer]}/qnpu"] = latency_ns
         ticks = {i: config.tick_ns for i, config in enumerate(configs)}
         models = {i: device_model(KINDS[type(config)])(config, engine) for i, config in enumerate(configs)}
-        self.world = World(nodes, models, links, streams, engine, ticks)
+        self.world = World(nodes, models, links, streams, engine, ticks, snapshot_idle=snapshot_idle)
         self.kernel = Kernel(
             [*self.cnpus, *self.qnpus, self.world],
             channels,

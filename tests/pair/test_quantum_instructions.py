@@ -368,18 +368,20 @@ def test_local_breakpoint_dumps_each_qubit_of_the_process_in_integer_units() -> 
     assert np.allclose(second, np.diag([0, 1]), atol=1e-9)
 
 
-def test_breakpoint_shows_the_moment_it_stands_at() -> None:
+@pytest.mark.parametrize("idle", [False, True])
+def test_breakpoint_shows_the_last_operation_or_the_moment_it_stands_at(idle: bool) -> None:
     """T1 = T2 = 1 ms; the qubit waits 1 ms of classical instructions before the dump."""
     device = GenericConfig(
         num_qubits=1, t1_ns=1e6, t2_ns=1e6, init_ns=0, single_qubit_gate_ns=0, two_qubit_gate_depolarise=0
     )
     text = lines(qubit(0, "x {q}"), "\n".join(["set R1 1"] * 10), "breakpoint 1 0")
-    bench = run_one(text, device=device, settings=QnpuSettings(classical_instruction_ns=100_000))
+    settings = QnpuSettings(classical_instruction_ns=100_000)
+    bench = run_one(text, device=device, settings=settings, snapshot_idle=idle)
     (emit,) = bench.emits("BREAKPOINT_LOCAL")
     (rho,) = bench.states()
     gate_ns = next(t_ns for gate, t_ns in bench.starts(0) if gate == "x")
     assert emit.t_ns - gate_ns == 1_100_000  # ten instructions and the breakpoint's own
-    assert rho[1, 1].real == pytest.approx(math.exp(-1.1), abs=1e-8)
+    assert rho[1, 1].real == pytest.approx(math.exp(-1.1) if idle else 1, abs=1e-8)
 
 
 def test_breakpoint_disturbs_nothing() -> None:

@@ -87,7 +87,7 @@ def test_status_tells_whether_a_value_differs_without_reason(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["weather"], "weather is no subject; allowed: forms, delivery, unfolding, packets"),
+        (["weather"], "weather is no subject; allowed: preparation, delegation, forms"),
         (["--shots", "1"], "--shots is 1; allowed: 2 or more"),
         (["packets", "--write"], "--write is for the whole table"),
     ],
