@@ -8,30 +8,33 @@ import pytest
 
 import qnos
 from cnpu import shipped_apps
+from qnos.loading import load_network
 from qnos.statistics import Metric
 from qnos.testing import assert_within
 
 NEEDS_THREE_NODES = ("swap",)
 ONE_QUBIT_APPS = ("bb84", "bell_pair", "chsh", "e91", "ghz", "lgt", "ping", "rsp")
 
-W = (4 * 0.72 - 1) / 3
-DISTILLED = 0.72**2 + 2 * 0.72 * (0.28 / 3) + 5 * (0.28 / 3) ** 2
+F = load_network("two_nv").links[0].model.points()[0].fidelity
+W = (4 * F - 1) / 3
+B = (1 - F) / 3
+DISTILLED = F**2 + 2 * F * B + 5 * B**2
 
-# The metric to look at, what pairs of fidelity 0.72 (w = 0.6267) give with perfect devices, and what is
-# left if the devices spoil everything.
+# The metric to look at, what Werner pairs of the link's fidelity give with perfect devices, and what is left
+# if the devices spoil everything.
 BETWEEN = {
-    "bb84": ("qber", 2 * (1 - 0.72) / 3, 0.5),
-    "bell_pair": ("fidelity", 0.72, 0.25),
+    "bb84": ("qber", 2 * (1 - F) / 3, 0.5),
+    "bell_pair": ("fidelity", F, 0.25),
     "bqc": ("trap_failure", (1 - W**2) / 2, 0.5),
     "chsh": ("win", 0.5 + math.sqrt(2) * W / 4, 0.5),
     "distill": ("success", DISTILLED, 0.5),
     "distributed_cnot": ("fidelity_z", (1 + W) / 2, 0.5),
     "e91": ("qber", (1 - W) / 2, 0.5),
-    "ghz": ("fidelity", 0.72, 0.25),
+    "ghz": ("fidelity", F, 0.25),
     "lgt": ("process_fidelity", 1.0, 0.25),
     "magic_square": ("win", 0.5 + (4 * W + 5 * W**2) / 18, 0.5),
-    "rsp": ("fidelity", (2 * 0.72 + 1) / 3, 0.5),
-    "teleport": ("fidelity", (2 * 0.72 + 1) / 3, 0.5),
+    "rsp": ("fidelity", (2 * F + 1) / 3, 0.5),
+    "teleport": ("fidelity", (2 * F + 1) / 3, 0.5),
 }
 
 

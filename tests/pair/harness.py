@@ -255,9 +255,10 @@ def run_one(
     settings: QnpuSettings | None = None,
     seed: int = 0,
     until_ns: int | None = None,
+    snapshot_idle: bool = True,
 ) -> Bench:
     """One node, one program with these subroutines, run to its end."""
-    bench = Bench(("alice",), device=device, settings=settings, seed=seed)
+    bench = Bench(("alice",), device=device, settings=settings, seed=seed, snapshot_idle=snapshot_idle)
     return bench.program(0, 1, *texts).run(until_ns=until_ns)
 
 

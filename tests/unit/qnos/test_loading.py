@@ -563,6 +563,7 @@ def test_shipped_networks_are_those_the_applications_need() -> None:
         "qnodeos_nv",
         "star6",
         "three_generic",
+        "three_mixed",
         "two_generic",
         "two_generic_werner",
         "two_ion",
