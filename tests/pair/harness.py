@@ -15,8 +15,10 @@ import numpy as np
 
 from netqasm_isa import assemble
 from netqasm_isa.epr import ArgsIndex, EprType
-from qdriver.generic import GenericConfig, GenericHardware
-from qdriver.spec import LinkPoint
+from qdriver.generic import GenericConfig
+from qdriver.nv import NvConfig
+from qdriver.registry import hardware
+from qdriver.spec import LinkPoint, VirtualQubit
 from qnpu.main import Qnpu
 from qnpu.memory import FREE, NETWORK
 from qnpu.settings import QnpuSettings
@@ -38,6 +40,23 @@ SECOND_NS = 1_000_000_000
 BOTH_STARTS = ("both", "create")  # values of `epr_start`
 PHI = density_of(bell_tensor(0))
 NOISELESS = GenericConfig(num_qubits=3, t1_ns=0, t2_ns=0, two_qubit_gate_depolarise=0)
+
+Config = GenericConfig | NvConfig
+_KINDS: dict[type[Config], str] = {GenericConfig: "generic", NvConfig: "nv"}
+
+
+def noiseless_nv(num_qubits: int = 3, **values: Any) -> NvConfig:
+    """An NV centre without any noise, and with gates of a carbon of 5 us instead of half a millisecond."""
+    quiet = dict.fromkeys(
+        (
+            "electron_t1_ns", "electron_t2_ns", "electron_init_depolarise", "electron_gate_depolarise",
+            "readout_error_0", "readout_error_1", "carbon_t1_ns", "carbon_t2_ns", "carbon_init_depolarise",
+            "carbon_rot_xy_depolarise", "carbon_rot_z_depolarise", "electron_carbon_depolarise",
+        ),
+        0,
+    )  # fmt: skip
+    slow = ("carbon_init_ns", "carbon_rot_xy_ns", "carbon_rot_z_ns", "electron_carbon_ns")
+    return NvConfig(num_qubits=num_qubits, **{**quiet, **dict.fromkeys(slow, 5_000), **values})
 
 
 class ScriptedCnpu:
@@ -112,8 +131,8 @@ class Bench:
         nodes: Sequence[str] = ("alice", "bob"),
         links: Mapping[tuple[int, int], Link] | None = None,
         *,
-        device: GenericConfig = NOISELESS,
-        devices: Mapping[int, GenericConfig] | None = None,
+        device: Config = NOISELESS,
+        devices: Mapping[int, Config] | None = None,
         settings: QnpuSettings | None = None,
         each: Mapping[int, QnpuSettings] | None = None,
         seed: int = 0,
@@ -137,7 +156,8 @@ class Bench:
         for i, node in enumerate(nodes):
             peers = [b if a == i else a for a, b in links if i in (a, b)]
             points = {peer: [_point(links[min(i, peer), max(i, peer)])] for peer in peers}
-            driver = GenericHardware.driver(GenericHardware.spec(configs[i], points))
+            plugin = hardware(_KINDS[type(configs[i])])
+            driver = plugin.driver(plugin.spec(configs[i], points))
             self.qnpus.append(
                 Qnpu(
                     i, nodes, (each or {}).get(i, settings), driver,
@@ -152,7 +172,7 @@ class Bench:
             for peer in peers:
                 channels[f"{node}/qnpu", f"{nodes[peer]}/qnpu"] = latency_ns
         ticks = {i: config.tick_ns for i, config in enumerate(configs)}
-        models = {i: device_model("generic")(config, engine) for i, config in enumerate(configs)}
+        models = {i: device_model(_KINDS[type(config)])(config, engine) for i, config in enumerate(configs)}
         self.world = World(nodes, models, links, streams, engine, ticks)
         self.kernel = Kernel(
             [*self.cnpus, *self.qnpus, self.world],
@@ -167,7 +187,7 @@ class Bench:
 
     def program(
         self, node: int, pid: int, *texts: str | bytes, peers: Sequence[int] | None = None, at_ns: int = 0,
-        max_qubits: int = 3, socket: int = 0, min_fidelity: int = 100,
+        max_qubits: int = 3, socket: int = 0, min_fidelity: int = 100, flavour: str = "vanilla",
     ) -> Bench:  # fmt: skip
         """A process with EPR socket `socket + k` to the k-th of `peers` (mirrored), and its subroutines."""
         if peers is None:
@@ -176,9 +196,9 @@ class Bench:
             (socket + k, peer, socket + (0 if len(peers) == 1 else k), min_fidelity)
             for k, peer in enumerate(peers)
         )
-        self.at(node, at_ns, Register(pid, f"p{pid}", max_qubits, sockets=sockets))
+        self.at(node, at_ns, Register(pid, f"p{pid}", max_qubits, flavour, sockets=sockets))
         for number, text in enumerate(texts):
-            self.submit(node, pid, number, text, at_ns)
+            self.submit(node, pid, number, text, at_ns, flavour)
         return self
 
     def at(self, node: int, at_ns: int, *messages: Message) -> Bench:
@@ -186,9 +206,11 @@ class Bench:
         self.cnpus[node].script.extend((at_ns, message) for message in messages)
         return self
 
-    def submit(self, node: int, pid: int, number: int, text: str | bytes, at_ns: int = 0) -> Bench:
+    def submit(
+        self, node: int, pid: int, number: int, text: str | bytes, at_ns: int = 0, flavour: str = "vanilla"
+    ) -> Bench:
         """One subroutine."""
-        code = text if isinstance(text, bytes) else assemble(text).encode()
+        code = text if isinstance(text, bytes) else assemble(text, flavour).encode()
         return self.at(node, at_ns, Submit(pid, number, code))
 
     def stop(self, node: int, pid: int, at_ns: int) -> Bench:
@@ -241,7 +263,7 @@ class Bench:
 
 def run_one(
     *texts: str | bytes,
-    device: GenericConfig = NOISELESS,
+    device: Config = NOISELESS,
     settings: QnpuSettings | None = None,
     seed: int = 0,
     until_ns: int | None = None,
@@ -404,9 +426,17 @@ def assert_consistent(qnpu: Qnpu) -> None:
         assert (process in qnpu.memory.waiting) == waits_for_memory
     for place, owner in enumerate(owners):
         assert owner in (FREE, NETWORK) or held.get(place) == owner, f"qubit {place} is lost to {owner}"
+        binding = qnpu.memory.bound[place]
+        assert (binding is None) == (owner in (FREE, NETWORK)), f"qubit {place} of {owner}: {binding}"
+        if binding is not None:
+            assert binding.qubit == place
+            assert binding.process.virtual[binding.virtual] == place
+    assert_placed(qnpu)
+    exclusive = qnpu.driver.spec.attempt_exclusive
     reserved: list[int] = []
     for link in qnpu.netstack.links.values():
-        if link.qubit is not None:
+        assert link.qubit is not None or not link.registered, "it attempts with a qubit that it has not got"
+        if link.qubit is not None and not (exclusive and link.qubit in reserved):  # its links may share one
             reserved.append(link.qubit)
         for sequence, item in link.items.items():
             assert item.sequence == sequence
@@ -415,6 +445,17 @@ def assert_consistent(qnpu: Qnpu) -> None:
     assert len(set(reserved)) == len(reserved), "one qubit is reserved twice"
     for place in reserved:
         assert owners[place] == NETWORK
+
+
+def assert_placed(qnpu: Qnpu) -> None:
+    """Virtual qubit 0 of a program in the device's own flavour is where it is pinned; nobody waits for a
+    device that is free."""
+    communication = qnpu.memory.communication
+    for process in qnpu.processes.values():
+        if process.flavour != "vanilla" and not all(communication) and 0 in process.virtual:
+            assert communication[process.virtual[VirtualQubit(0)]]
+        if process.state == "waiting" and process.wait is not None and process.wait.kind == "device":
+            assert qnpu.network.entangling.is_taken()
 
 
 def assert_quiet(bench: Bench) -> None:
@@ -433,6 +474,7 @@ def assert_quiet(bench: Bench) -> None:
             assert not link.backlog
             assert not link.held
             assert link.outstanding is None
+            assert link.qubit is None and not link.registered
     for link_state in bench.world._links.values():
         assert link_state.stretch is None
 
