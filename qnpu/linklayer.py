@@ -117,7 +117,7 @@ class LinkLayer:
 
     __slots__ = (
         "_next_comms", "_next_sequence", "backlog", "company", "heard", "held", "is_master", "items",
-        "outstanding", "peer", "peer_actor", "qubit", "registered", "said", "starving",
+        "outstanding", "peer", "peer_actor", "qubit", "registered", "reserved_said", "said", "starving",
     )  # fmt: skip
 
     def __init__(self, node: int, peer: int, peer_actor: str) -> None:
@@ -135,6 +135,7 @@ class LinkLayer:
         self.outstanding: tuple[int, Item] | None = None
         self.held: dict[int, Any] = {}  # ADDs of the peer that wait for their socket, by comms sequence
         self.qubit: PhysicalQubit | None = None  # reserved for the next pair
+        self.reserved_said = 0  # the number of the first word to the device since then
         self.registered: tuple[EntangleItem, ...] = ()  # what the device was told
         self.said = 0  # the number under which it was
         self.company: bool | None = None  # whether the peer attempts too, None while that is not known

@@ -115,6 +115,7 @@ class NetworkProcess:
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
             link.qubit = self._reserve(bool(asked), now_ns)
+            self.entangling.reserved(link)
         link.starving = bool(ready) and link.qubit is None
         if link.starving:
             ready = []
@@ -252,7 +253,7 @@ class NetworkProcess:
         self._qnpu.trace(
             "qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, (herald.peer, herald.sequence, herald.pair)
         )
-        if link.qubit != qubit:
+        if link.qubit != qubit or herald.number < link.reserved_said:
             return  # it crossed a withdrawal: the qubit was given up, and may be somebody else's by now
         for other in self._stack.links.values():
             if other.qubit == qubit:

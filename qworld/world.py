@@ -50,6 +50,13 @@ class _Side(msgspec.Struct):
     together: bool | None = None
 
 
+class _FirstAttempt(msgspec.Struct, frozen=True):
+    """Timer: the first attempt of a device on the link to `peer` is over."""
+
+    node: int
+    peer: int
+
+
 class _Stretch(msgspec.Struct):
     """Attempts in progress on one link for one item; it ends at success unless somebody cancels.
 
@@ -151,7 +158,10 @@ class World:
             assert isinstance(message, Entangle)
             return self._entangle(node, message, now_ns)
         if isinstance(event, Expiry):
-            return self._herald(self._links[event.timer], now_ns)  # type: ignore[index]
+            timer = event.timer
+            if isinstance(timer, _FirstAttempt):
+                return self._answer(timer, now_ns)
+            return self._herald(self._links[timer], now_ns)  # type: ignore[index]
         return ()
 
     def waits(self) -> list[Wait]:
@@ -289,20 +299,27 @@ class World:
             together = stretch is not None
             if side.together == together or not self._devices[node].attempt_exclusive:
                 continue
-            if stretch is not None:
-                side.together = True
-                if stretch.attempts == 1:
-                    continue  # the herald will come instead
-                start, cycle_ns, response = stretch.start_ns, stretch.cycle_ns, Response.ENTANGLEMENT_FAILURE
-            else:
-                side.together = False
+            side.together = together
+            timer = _FirstAttempt(node, link.b if node == link.a else link.a)
+            if stretch is None:
                 item = next(iter(side.items.values()))
                 start, cycle_ns = max(side.start_ns, now_ns), link.points[item.parameter].cycle_ns
-                response = Response.ENTANGLEMENT_SYNC_FAILURE
+            elif stretch.attempts == 1:  # the herald will come instead
+                effects.append(CancelTimer(timer))
+                continue
+            else:
+                start, cycle_ns = stretch.start_ns, stretch.cycle_ns
             at = self._answered_at(node, max(start + round(cycle_ns), now_ns))
-            peer = link.b if node == link.a else link.a
-            answer = Attempted(peer, side.number, int(response))
-            effects.append(Send(f"{self._nodes[node]}/qnpu", answer, at - now_ns))
+            effects.append(SetTimer(timer, at))
+
+    def _answer(self, timer: _FirstAttempt, now_ns: int) -> list[Effect]:
+        """The first attempt is over, and the device knows whether it had company."""
+        node, peer = timer.node, timer.peer
+        side = self._links[min(node, peer), max(node, peer)].sides.get(node)
+        if side is None:
+            return []
+        response = Response.ENTANGLEMENT_FAILURE if side.together else Response.ENTANGLEMENT_SYNC_FAILURE
+        return [Send(f"{self._nodes[node]}/qnpu", Attempted(peer, side.number, int(response)), 0)]
 
     def _end_stretch(
         self, link: _LinkState, stretch: _Stretch, now_ns: int, success: bool, effects: list[Effect]
@@ -345,6 +362,7 @@ class World:
         self._halves |= {(end, place): half for end, place, half in zip(ends, places, halves, strict=True)}
         queue, sequence, pair = stretch.item
         items = [link.sides[end].items[stretch.item] for end in ends]
+        numbers = [link.sides[end].number for end in ends]
         for i in (0, 1):
             self._end_entangling(ends[i], places[i], link)
         heard_ns = now_ns if link.grid_ns == 0 else -(-now_ns // link.grid_ns) * link.grid_ns
@@ -363,8 +381,9 @@ class World:
                     effects.append(Emit(now_ns, unit, "QDEVICE_CONSUME_CMD", -1, data))
             peer = ends[1 - i]
             herald = Herald(
-                peer, queue, sequence, pair, places[i], bell, stretch.attempts, now_ns, link.serial, outcome
-            )
+                peer, queue, sequence, pair, places[i], bell, stretch.attempts, now_ns, link.serial, outcome,
+                numbers[i],
+            )  # fmt: skip
             effects.append(Send(f"{self._nodes[ends[i]]}/qnpu", herald, done - now_ns))
         link.serial += 1
         return effects
