@@ -345,6 +345,7 @@ class NetworkProcess:
             return
         process = request.process
         array = process.arrays[request.results_address]
+        bound = False
         while item.made:
             pair = item.made[0]
             if pair.qubit is None:
@@ -362,6 +363,7 @@ class NetworkProcess:
                     self._memory.unbind(binding)
                     break
                 request.pairs_bound.append(binding)
+                bound = True
                 entries = keep_result(
                     item.request.type, item.request.create_id, virtual, item.is_creator, pair.serial,
                     request.socket, item.link.peer, now_ns - request.started_ns, pair.herald_ns, pair.bell,
@@ -373,6 +375,8 @@ class NetworkProcess:
             self._qnpu.trace(
                 "egp", event, process.pid, (item.link.peer, item.sequence, pair.index, pair.serial)
             )
+        if bound and self._memory.has_roles:
+            self._qnpu.memory_freed()  # it can be moved now, for those who need the place where it is
         self._qnpu.results_changed(process)
         if request.delivered == request.number:
             self._stack.close(request)
