@@ -41,7 +41,7 @@ QUEUE = 0  # one queue per link so far; the field is there for priorities
 class Pair:
     """A pair that was made and waits for the program that will have it."""
 
-    __slots__ = ("basis", "bell", "herald_ns", "index", "outcome", "qubit", "serial")
+    __slots__ = ("basis", "bell", "herald_ns", "index", "outcome", "qubit", "serial", "untouched_ns")
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Pair:
         self.qubit = qubit  # None if it was measured at once
         self.bell = bell
         self.herald_ns = herald_ns
+        self.untouched_ns = herald_ns  # end of what the OS itself has done to it: correction, moves
         self.serial = serial
         self.outcome = outcome
         self.basis = basis

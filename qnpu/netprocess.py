@@ -281,6 +281,7 @@ class NetworkProcess:
             for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
                 at += self._gate_ns
                 end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit), at)
+        pair.untouched_ns = max(pair.untouched_ns, end)
         if bases is not None:  # keep-then-measure
             self._qnpu.trace(
                 "egp", "EGP_KEEP_THEN_MEASURE", NETWORK, (herald.peer, herald.sequence, herald.pair)
@@ -358,7 +359,7 @@ class NetworkProcess:
                 virtual = request.qubit_ids[pair.index]
                 if virtual in process.virtual:
                     break
-                binding = self._memory.bind(process, virtual, pair.qubit, pair.herald_ns)
+                binding = self._memory.bind(process, virtual, pair.qubit, pair.untouched_ns)
                 if self._memory.role_of(process, virtual) is False and not self._put_away(binding, now_ns):
                     self._memory.unbind(binding)
                     break

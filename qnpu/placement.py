@@ -129,9 +129,12 @@ class Placement:
     def _move(self, binding: Binding, target: PhysicalQubit, at_ns: int) -> int:
         source = binding.qubit
         busy_ns = at_ns + self._gate_ns
+        untouched = self._is_untouched(binding)
         end_ns = self._submit("mov", binding, source, target, busy_ns)
         self._memory.free(source)
-        self._memory.moved(binding, target, end_ns)
+        self._memory.moved(binding, target)
+        if untouched:
+            binding.untouched_ns = end_ns
         self._driver.discard(source)
         self._qnpu.memory_freed()
         return busy_ns
@@ -139,10 +142,17 @@ class Placement:
     def _swap(self, binding: Binding, occupant: Binding, at_ns: int) -> int:
         source, target = binding.qubit, occupant.qubit
         busy_ns = at_ns + self._gate_ns
+        untouched = [both for both in (binding, occupant) if self._is_untouched(both)]
         end_ns = self._submit("swp", binding, source, target, busy_ns)
-        self._memory.moved(binding, target, end_ns)
-        self._memory.moved(occupant, source, end_ns)
+        self._memory.moved(binding, target)
+        self._memory.moved(occupant, source)
+        for one in untouched:
+            one.untouched_ns = end_ns
         return busy_ns
+
+    def _is_untouched(self, binding: Binding) -> bool:
+        """Whether nobody but the OS has done anything to it."""
+        return self._driver.qubit_free_ns[binding.qubit] <= binding.untouched_ns
 
     def _submit(
         self, gate: str, binding: Binding, source: PhysicalQubit, target: PhysicalQubit, at_ns: int
