@@ -191,7 +191,7 @@ class Agreement:
             return
         for binding in lost:
             del process.virtual[binding.virtual]
-            self._stack.process.discard(binding.qubit)
+            self._stack.process.release(process, binding.qubit)
         if not was_open:
             self._stack.arm_timeout(request, 0)
         del request.pairs_bound[message.pair :]

@@ -247,7 +247,7 @@ class NetworkStack:
         for binding in request.pairs_bound:
             if self._memory.is_current(binding):
                 del process.virtual[binding.virtual]
-                self.process.discard(binding.qubit)
+                self.process.release(process, binding.qubit)
 
     def process_aborted(self, process: Process, reason: str, now_ns: int) -> None:
         """A subroutine of `process` was aborted: its undelivered requests end at both ends."""
