@@ -127,10 +127,6 @@ class MemoryManager:
             return list(every)
         return [q for q in every if self.communication[q] == communication]
 
-    def held_only_by(self, pid: int, communication: bool | None = None) -> bool:
-        """Whether `pid` owns every qubit that could help somebody who needs one of that role."""
-        return all(self.owners[qubit] == pid for qubit in self.wanted(communication))
-
     def count_free(self) -> int:
         """Free qubits."""
         return self.owners.count(FREE)

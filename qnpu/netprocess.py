@@ -8,7 +8,7 @@ virtual qubit of the program that asked, or kept until one does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from qnpu.memory import NETWORK, Binding
 from qnpu.process import Process
 from qnpu.requests import (
     ENTRIES_PER_PAIR,
+    Request,
     choose_basis,
     correct_bit,
     correctable_by_flip,
@@ -143,16 +144,20 @@ class NetworkProcess:
         """A communication qubit for attempts.
 
         A pair that no program has asked for gives way to one that a program has, and so does a qubit that
-        can be moved. An exclusive device attempts on one link at a time, so its links share.
+        can be moved. An exclusive device attempts on one link at a time, so its links share; but a pair that
+        no program has asked for must not come into the last qubit there is.
         """
-        qubit = self._memory.take(NETWORK, communication=True)
-        if qubit is None and self.entangling.exclusive:
-            qubit = next((link.qubit for link in self._stack.links.values() if link.qubit is not None), None)
-        if qubit is None and claimed and self.evict_unclaimed():
+        while True:
             qubit = self._memory.take(NETWORK, communication=True)
-        if qubit is None and claimed and self._qnpu.placement.matters and self.lend_device(now_ns):
-            qubit = self._qnpu.placement.make_room(now_ns)
-        return qubit
+            if qubit is None and self.entangling.exclusive and (claimed or self._memory.count_free()):
+                reserved = (link.qubit for link in self._stack.links.values())
+                qubit = next((qubit for qubit in reserved if qubit is not None), None)
+            if qubit is not None or not claimed:
+                return qubit
+            if self._qnpu.placement.matters and self.lend_device(now_ns):
+                qubit = self._qnpu.placement.make_room(now_ns)
+            if qubit is not None or not self.evict_unclaimed():
+                return qubit
 
     # --- sharing the device ---------------------------------------------------------------------------
 
@@ -171,23 +176,51 @@ class NetworkProcess:
         self.entangling.attempted(self._stack.links[answer.peer], answer)
 
     def give_back(self, qubit: PhysicalQubit, now_ns: int) -> bool:
-        """Give up a qubit that is reserved for attempts which are not running, or holds a pair that nobody
-        has asked for; False if it is in use."""
+        """Give up a qubit that is reserved for attempts which are not running; False if it is not or they
+        are."""
         reserved = [link for link in self._stack.links.values() if link.qubit == qubit]
-        if reserved:
-            if not self.lend_device(now_ns):
-                return False
-            for link in reserved:
-                link.qubit = None
-                self.refresh_soon(link)
-            self.discard(qubit)
-            return True
+        if not reserved or not self.lend_device(now_ns):
+            return False
+        for link in reserved:
+            link.qubit = None
+            self.refresh_soon(link)
+        self.discard(qubit)
+        return True
+
+    def pair_in(self, qubit: PhysicalQubit) -> Pair | None:
+        """The pair in that qubit that has not been handed over yet."""
+        return next((pair for _, pair in self._kept() if pair.qubit == qubit), None)
+
+    def pledged(self) -> dict[PhysicalQubit, int]:
+        """Who will have the pairs that were asked for and could not be handed over yet."""
+        return {
+            pair.qubit: item.local.process.pid
+            for item, pair in self._kept()
+            if item.local is not None and pair.qubit is not None
+        }
+
+    def lacks(self, request: Request) -> list[int]:
+        """The qubits of which one has to become free for a request that lacks nothing else; empty if it
+        does."""
+        item = request.item
+        if item is None:
+            return []
+        if item.link.starving:
+            return self._memory.wanted(True)
+        if (
+            item.made
+            and request.qubit_ids
+            and request.qubit_ids[item.made[0].index] not in request.process.virtual
+        ):
+            role = self._memory.role_of(request.process, request.qubit_ids[item.made[0].index])
+            return [] if role is None else self._memory.wanted(role)
+        return []
+
+    def _kept(self) -> Iterator[tuple[Item, Pair]]:
         for link in self._stack.links.values():
             for item in link.items.values():
-                if item.local is None and any(pair.qubit == qubit for pair in item.made):
-                    self._expire(item)
-                    return True
-        return False
+                for pair in item.made:
+                    yield item, pair
 
     def _is_ready(self, item: Item, now_ns: int) -> bool:
         """Whether this end can take part in making the item's next pair."""
@@ -360,7 +393,7 @@ class NetworkProcess:
                 if virtual in process.virtual:
                     break
                 binding = self._memory.bind(process, virtual, pair.qubit, pair.untouched_ns)
-                if self._memory.role_of(process, virtual) is False and not self._put_away(binding, now_ns):
+                if not self._is_in_place(binding, now_ns):
                     self._memory.unbind(binding)
                     break
                 request.pairs_bound.append(binding)
@@ -387,18 +420,43 @@ class NetworkProcess:
             self._stack.check_hopeless(other, now_ns)
         self._qnpu.check_memory_cycle(now_ns)
 
-    def _put_away(self, binding: Binding, now_ns: int) -> bool:
-        """Move a pair of a program in the device's own flavour to the memory qubit it asked for."""
-        return self.lend_device(now_ns) and self._qnpu.placement.put_away(binding, now_ns)
+    def _is_in_place(self, binding: Binding, now_ns: int) -> bool:
+        """Whether a pair is in a qubit of the role that a program in the device's own flavour asked for, or
+        could be moved there."""
+        role = self._memory.role_of(binding.process, binding.virtual)
+        if role is None or role == self._memory.communication[binding.qubit]:
+            return True
+        placement = self._qnpu.placement
+        move = placement.fetch if role else placement.put_away
+        while self.lend_device(now_ns):
+            if move(binding, now_ns):
+                return True
+            if not self.evict_unclaimed(memory=not role):
+                return False
+        return False
 
     # --- giving qubits up -----------------------------------------------------------------------------
 
-    def evict_unclaimed(self) -> bool:
-        """Give up the oldest unclaimed pair for a program that needs its qubit; False if there is none."""
+    def evict_from(self, qubit: PhysicalQubit) -> bool:
+        """Give up the unclaimed pair in that qubit; False if there is none."""
+        for item, pair in self._kept():
+            if item.local is None and pair.qubit == qubit:
+                self._expire(item)
+                return True
+        return False
+
+    def evict_unclaimed(self, memory: bool = False) -> bool:
+        """Give up the oldest unclaimed pair, or the oldest in memory, for a program that needs its qubit;
+        False if there is none."""
         oldest: tuple[int, Item] | None = None
         for link in self._stack.links.values():
             for item in link.items.values():
-                if item.local is None and item.made and item.made[0].qubit is not None:
+                if item.local is not None or not item.made or item.made[0].qubit is None:
+                    continue
+                if not memory or any(
+                    pair.qubit is not None and not self._memory.communication[pair.qubit]
+                    for pair in item.made
+                ):
                     candidate = (item.made[0].herald_ns, item)
                     if oldest is None or candidate[0] < oldest[0]:
                         oldest = candidate

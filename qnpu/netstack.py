@@ -284,15 +284,12 @@ class NetworkStack:
                 )
                 self.fail(request, LinkLayerError.NORES, reason, now_ns)
                 return
-        if item.link.starving and self._memory.held_only_by(process.pid, communication=True):
+        lacking = self.process.lacks(request)
+        if lacking and {self._qnpu.holders()[qubit] for qubit in lacking} == {process.pid}:
             reason = "the program holds every qubit of the device while it waits for a pair"
             if self._memory.has_roles:
                 reason = "the program holds the qubits that a pair could come into while it waits for one"
             self.fail(request, LinkLayerError.NORES, reason, now_ns)
-
-    def starves(self, request: Request) -> bool:
-        """Whether a request lacks nothing but a qubit at this end."""
-        return request.item is not None and request.item.link.starving
 
     # --- creators and receivers meet -----------------------------------------------------------------
 

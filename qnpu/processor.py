@@ -48,6 +48,7 @@ class Processor:
         self._driver = qnpu.driver
         self._memory = qnpu.memory
         self._placement = qnpu.placement
+        self._holders = qnpu.holders
         self._gate_ns = settings.gate_ns
         self._measure_ns = settings.measure_ns
         self._classical_ns = settings.classical_instruction_ns
@@ -365,7 +366,8 @@ class Processor:
         if qubit is not None:
             self._memory.bind(process, virtual, qubit)
             return True
-        if self._memory.held_only_by(process.pid, role):
+        holders = self._holders()
+        if all(holders[qubit] == process.pid for qubit in self._memory.wanted(role)):
             raise Trap(no_qubit(len(self._memory.owners), role))
         process.wait = WaitReason("memory", virtual=virtual, communication=role)
         return False

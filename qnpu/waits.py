@@ -39,7 +39,7 @@ def what_for(qnpu: Qnpu, process: Process) -> str:
 
 
 def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
-    """If processes wait for qubits that only they themselves have: the youngest of them, and why."""
+    """If processes wait for qubits that only they themselves have: the youngest that has one, and why."""
     stuck: dict[int, Process] = {}
     wanted: dict[int, list[int]] = {}
     for process in qnpu.processes.values():
@@ -48,21 +48,23 @@ def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
             continue
         if wait.kind == "memory":
             wanted[process.pid] = qnpu.memory.wanted(wait.communication)
-        elif any(
-            request.results_address == wait.address and qnpu.netstack.starves(request)
-            for request in process.requests
-        ):
-            wanted[process.pid] = qnpu.memory.wanted(True)
         else:
+            for request in process.requests:
+                if request.results_address == wait.address:
+                    wanted[process.pid] = qnpu.network.lacks(request)
+        if not wanted.get(process.pid):
             continue
         stuck[process.pid] = process
-    owners = qnpu.memory.owners
+    if not stuck:
+        return None
+    owners = qnpu.holders()
     while helped := [pid for pid in stuck if any(owners[qubit] not in stuck for qubit in wanted[pid])]:
         for pid in helped:
             del stuck[pid]
     if not stuck:
         return None
-    youngest = max(stuck.values(), key=lambda p: (p.started_ns, p.pid))
+    able = [process for process in stuck.values() if process.pid in owners]  # to give something up
+    youngest = max(able, key=lambda p: (p.started_ns, p.pid))
     if len(stuck) > 1:
         report = "; ".join(f"process {p.pid} ({p.app}) waits for {what_for(qnpu, p)}" for p in stuck.values())
         return youngest, Deadlock(f"memory deadlock on {qnpu.node}: {report}")

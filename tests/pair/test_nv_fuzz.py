@@ -1,11 +1,12 @@
-"""Random workloads on NV centres, alone and mixed with other devices: nothing raises, hangs, leaks or mixes up
-owners, and no program's qubits are disturbed by what is done for others."""
+"""Random workloads on NV centres, alone and mixed with other devices.
+
+Nothing raises, hangs, leaks or mixes up owners, and no program's qubits are disturbed by what is done for
+others.
+"""
 
 from __future__ import annotations
 
 import random
-
-import pytest
 
 from netqasm_isa.epr import EprType, MeasureIndex
 from qdriver.generic import GenericConfig
@@ -70,7 +71,7 @@ def random_bench(
         instruction_budget=500,
     )
     return Bench(
-        nodes, {pair: model for pair in pairs}, settings=settings, seed=seed,
+        nodes, dict.fromkeys(pairs, model), settings=settings, seed=seed,
         devices={i: device() for i in range(n)},
         latency_ns=rng.choice((0, 300, 2_000)), cnpu_latency_ns=rng.choice((0, 100)),
         jitter_ns=rng.choice((0, 5_000)), jitter_seed=seed, rank_seed=rng.choice((None, seed)),
@@ -96,8 +97,10 @@ def check_interleaving(seed: int, count: int = 60) -> Bench:
 # --- programs that check themselves ----------------------------------------
 
 GATES = (
-    ("rot_x {q} 5 4", "rot_x {q} 27 4"), ("rot_y {q} 9 4", "rot_y {q} 23 4"), ("rot_z {q} 3 4", "rot_z {q} 29 4"),
-)  # fmt: skip
+    ("rot_x {q} 5 4", "rot_x {q} 27 4"),
+    ("rot_y {q} 9 4", "rot_y {q} 23 4"),
+    ("rot_z {q} 3 4", "rot_z {q} 29 4"),
+)
 LONG_NS = 2_000_000_000  # nothing of what runs here takes as long
 
 
@@ -218,9 +221,15 @@ def start(rng: random.Random, bench: Bench, scripts: list[Script], horizon_ns: i
             at_ns = rng.choice((0, 0, rng.randrange(horizon_ns)))
             peers = [n for n in script.nodes if n != node]
             bench.program(
-                node, pid, script.texts[end], peers=peers, at_ns=at_ns, socket=pid, flavour=script.flavours[end]
+                node,
+                pid,
+                script.texts[end],
+                peers=peers,
+                at_ns=at_ns,
+                socket=pid,
+                flavour=script.flavours[end],
             )
-    for node, cnpu in enumerate(bench.cnpus):
+    for cnpu in bench.cnpus:
         cnpu.on_message = lambda message, now_ns: (
             [Stop(message.pid)] if isinstance(message, Done | Aborted) else []
         )
