@@ -205,16 +205,14 @@ class NetworkProcess:
         item = request.item
         if item is None:
             return []
-        if item.link.starving:
-            return self._memory.wanted(True)
-        if (
-            item.made
-            and request.qubit_ids
-            and request.qubit_ids[item.made[0].index] not in request.process.virtual
-        ):
-            role = self._memory.role_of(request.process, request.qubit_ids[item.made[0].index])
-            return [] if role is None else self._memory.wanted(role)
-        return []
+        if not item.made:
+            return self._memory.wanted(True) if item.link.starving else []
+        pair = item.made[0]
+        if pair.qubit is None or request.qubit_ids[pair.index] in request.process.virtual:
+            return []
+        role = self._memory.role_of(request.process, request.qubit_ids[pair.index])
+        in_place = role is None or role == self._memory.communication[pair.qubit]
+        return [] if in_place else self._memory.wanted(role)
 
     def _kept(self) -> Iterator[tuple[Item, Pair]]:
         for link in self._stack.links.values():
