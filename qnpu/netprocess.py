@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType
+from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType, LinkLayerError
 from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
 from qnpu.admission import working_point
@@ -285,7 +285,8 @@ class NetworkProcess:
             "qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, (herald.peer, herald.sequence, herald.pair)
         )
         if link.qubit != qubit or herald.number < link.reserved_said:
-            return  # it crossed a withdrawal: the qubit was given up, and may be somebody else's by now
+            self._crossed(herald, item, now_ns)
+            return
         for other in self._stack.links.values():
             if other.qubit == qubit:
                 other.qubit = None
@@ -293,6 +294,10 @@ class NetworkProcess:
         if item is None or herald.pair != item.next_pair or item.expiring:
             self.discard(qubit)  # it crossed a withdrawal, and the next item would have had the same qubit
             return
+        self._accept(herald, item, qubit, now_ns)
+
+    def _accept(self, herald: Herald, item: Item, qubit: PhysicalQubit | None, now_ns: int) -> None:
+        """Take a pair for its item; `qubit` is None if it was measured and the qubit is gone."""
         item.next_pair += 1
         bases, item.bases = item.bases, None
         bell = herald.bell if self._settings.correcting_side == "none" else 0
@@ -304,9 +309,11 @@ class NetworkProcess:
             if self._corrects(item):
                 pair.outcome, pair.basis = correct_bit(herald.bell, axes, rotations, pair.basis, pair.outcome)
             pair.qubit = None
-            self.discard(qubit)
+            if qubit is not None:
+                self.discard(qubit)
             self._made(item, pair, now_ns)
             return
+        assert qubit is not None
         at = end = now_ns
         if herald.bell and self._corrects(item):
             for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
@@ -320,10 +327,26 @@ class NetworkProcess:
             self._measure_kept(item, pair, bases, at)
         elif end > now_ns:
             item.in_flight = True
-            timer = ("corrected", link.peer, herald.sequence, herald.pair)
+            timer = ("corrected", item.link.peer, herald.sequence, herald.pair)
             self._qnpu.set_timer(timer, end, lambda now: self.work_soon(lambda t: self._made(item, pair, t)))
         else:
             self._made(item, pair, now_ns)
+
+    def _crossed(self, herald: Herald, item: Item | None, now_ns: int) -> None:
+        """The qubit was given up while the herald was on its way, and may be somebody else's by now.
+
+        An outcome is good all the same; a half that was to be kept is lost, and the peer has the other.
+        """
+        if item is None or herald.pair != item.next_pair or item.expiring or item.state != "queued":
+            return
+        if herald.outcome >= 0:
+            self._accept(herald, item, None, now_ns)
+            return
+        reason = f"the device of {self._qnpu.node} was given to somebody else while the pair came"
+        if item.local is not None and item.local.is_open:
+            self._stack.fail(item.local, LinkLayerError.EXPIRE, reason, now_ns)
+        else:
+            self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
 
     def _measure_kept(
         self, item: Item, pair: Pair, bases: tuple[int, tuple[int, int, int], int], at_ns: int
@@ -414,6 +437,8 @@ class NetworkProcess:
             self._stack.close(request)
             if item.claimed_by_peer or item.request.type == EprType.M:
                 item.link.remove(item, "finish")  # else its pairs may still come back
+        elif bound:
+            self.refresh_soon(item.link)  # the next one was not to be made before
         for other in list(process.requests):
             self._stack.check_hopeless(other, now_ns)
         self._qnpu.check_memory_cycle(now_ns)
