@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qnpu.linklayer import QUEUE, Item, LinkLayer
-from qnpu.netprocess import EPOCH
+from qnpu.linklayer import EPOCH, QUEUE, Item, LinkLayer
 from qnpu.process import Process
 from qnpu.requests import ENTRIES_PER_PAIR, Request
 from qruntime.messages import (

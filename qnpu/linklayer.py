@@ -35,6 +35,7 @@ MOVES: dict[tuple[str, str], str] = {
     ("queued", "expire"): "queued",
 }
 
+EPOCH = 0  # of the network's life; a restart counts it up
 QUEUE = 0  # one queue per link so far; the field is there for priorities
 
 

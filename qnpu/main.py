@@ -313,7 +313,7 @@ class Qnpu:
 
     def holders(self) -> list[int]:
         """Who has each qubit, counting a pair that could not be handed over yet as its program's."""
-        pledged = self.network.pledged()
+        pledged = self.network.kept.pledged()
         return [pledged.get(PhysicalQubit(q), owner) for q, owner in enumerate(self.memory.owners)]
 
     def device_freed(self) -> None:

@@ -8,7 +8,7 @@ virtual qubit of the program that asked, or kept until one does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,26 +17,24 @@ from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
 from qnpu.admission import working_point
 from qnpu.entangling import Entangling
+from qnpu.kept import KeptPairs
 from qnpu.linklayer import QUEUE, Item, LinkLayer, Pair
 from qnpu.memory import NETWORK, Binding
 from qnpu.process import Process
 from qnpu.requests import (
     ENTRIES_PER_PAIR,
-    Request,
     choose_basis,
     correct_bit,
     correctable_by_flip,
     keep_result,
     measure_result,
 )
-from qruntime.messages import ROTATION_GATES, Attempted, EntangleItem, Herald, LinkExpire, OpCode
+from qruntime.messages import ROTATION_GATES, Attempted, EntangleItem, Herald, OpCode
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
     from qnpu.netstack import NetworkStack
-
-EPOCH = 0  # of the network's life; a restart counts it up
 
 
 class NetworkProcess:
@@ -53,6 +51,7 @@ class NetworkProcess:
         self._driver = qnpu.driver
         self._memory = qnpu.memory
         self._basis_stream = basis_stream
+        self.kept = KeptPairs(qnpu, stack, self)
         self._spec_links = qnpu.driver.spec.links
         self._gate_ns = qnpu.settings.gate_ns
         self._measure_ns = qnpu.settings.measure_ns
@@ -156,7 +155,7 @@ class NetworkProcess:
                 return qubit
             if self._qnpu.placement.matters and self.lend_device(now_ns):
                 qubit = self._qnpu.placement.make_room(now_ns)
-            if qubit is not None or not self.evict_unclaimed():
+            if qubit is not None or not self.kept.evict_unclaimed():
                 return qubit
 
     # --- sharing the device ---------------------------------------------------------------------------
@@ -186,39 +185,6 @@ class NetworkProcess:
             self.refresh_soon(link)
         self.discard(qubit)
         return True
-
-    def pair_in(self, qubit: PhysicalQubit) -> Pair | None:
-        """The pair in that qubit that has not been handed over yet."""
-        return next((pair for _, pair in self._kept() if pair.qubit == qubit), None)
-
-    def pledged(self) -> dict[PhysicalQubit, int]:
-        """Who will have the pairs that were asked for and could not be handed over yet."""
-        return {
-            pair.qubit: item.local.process.pid
-            for item, pair in self._kept()
-            if item.local is not None and pair.qubit is not None
-        }
-
-    def lacks(self, request: Request) -> list[int]:
-        """The qubits of which one has to become free for a request that lacks nothing else; empty if it
-        does."""
-        item = request.item
-        if item is None:
-            return []
-        if not item.made:
-            return self._memory.wanted(True) if item.link.starving else []
-        pair = item.made[0]
-        if pair.qubit is None or request.qubit_ids[pair.index] in request.process.virtual:
-            return []
-        role = self._memory.role_of(request.process, request.qubit_ids[pair.index])
-        in_place = role is None or role == self._memory.communication[pair.qubit]
-        return [] if in_place else self._memory.wanted(role)
-
-    def _kept(self) -> Iterator[tuple[Item, Pair]]:
-        for link in self._stack.links.values():
-            for item in link.items.values():
-                for pair in item.made:
-                    yield item, pair
 
     def _is_ready(self, item: Item, now_ns: int) -> bool:
         """Whether this end can take part in making the item's next pair."""
@@ -390,7 +356,7 @@ class NetworkProcess:
         elif pair.qubit is not None and len(item.made) == 1:
             timer = ("unclaimed", item.link.peer, item.sequence)
             at = now_ns + self._settings.unclaimed_timeout_ns
-            self._qnpu.set_timer(timer, at, lambda now: self._expire(item) if item.made else None)
+            self._qnpu.set_timer(timer, at, lambda now: self.kept.expire(item) if item.made else None)
         self.refresh_soon(item.link)
 
     def deliver_made(self, item: Item, now_ns: int) -> None:
@@ -454,54 +420,11 @@ class NetworkProcess:
         while self.lend_device(now_ns):
             if move(binding, now_ns):
                 return True
-            if not self.evict_unclaimed(memory=not role):
+            if not self.kept.evict_unclaimed(memory=not role):
                 return False
         return False
 
     # --- giving qubits up -----------------------------------------------------------------------------
-
-    def evict_from(self, qubit: PhysicalQubit) -> bool:
-        """Give up the unclaimed pair in that qubit; False if there is none."""
-        for item, pair in self._kept():
-            if item.local is None and pair.qubit == qubit:
-                self._expire(item)
-                return True
-        return False
-
-    def evict_unclaimed(self, memory: bool = False) -> bool:
-        """Give up the oldest unclaimed pair, or the oldest in memory, for a program that needs its qubit;
-        False if there is none."""
-        oldest: tuple[int, Item] | None = None
-        for link in self._stack.links.values():
-            for item in link.items.values():
-                if item.local is not None or not item.made or item.made[0].qubit is None:
-                    continue
-                if not memory or any(
-                    pair.qubit is not None and not self._memory.communication[pair.qubit]
-                    for pair in item.made
-                ):
-                    candidate = (item.made[0].herald_ns, item)
-                    if oldest is None or candidate[0] < oldest[0]:
-                        oldest = candidate
-        if oldest is None:
-            return False
-        self._expire(oldest[1])
-        return True
-
-    def _expire(self, item: Item) -> None:
-        """Drop the unclaimed pairs of an item and ask the creator to make them again."""
-        first = item.made[0].index
-        for pair in item.made:
-            if pair.qubit is not None:
-                self.discard(pair.qubit)
-        item.made.clear()
-        item.next_pair = first
-        item.expiring = True
-        item.move("expire")
-        self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
-        self._qnpu.trace("egp", "EGP_EXPIRE", NETWORK, (item.link.peer, item.sequence, first))
-        self._stack.agreement.to_peer(item.link, LinkExpire(EPOCH, QUEUE, item.sequence, first))
-        self.refresh_soon(item.link)
 
     def release(self, process: Process, qubit: PhysicalQubit) -> None:
         """`process` freed a qubit (qfree)."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from netqasm_isa.epr import EprType, LinkLayerError
 from qnpu.admission import check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
 from qnpu.agreement import Agreement
-from qnpu.linklayer import QUEUE, Item, LinkLayer
-from qnpu.netprocess import EPOCH, NetworkProcess
+from qnpu.linklayer import EPOCH, QUEUE, Item, LinkLayer
+from qnpu.netprocess import NetworkProcess
 from qnpu.process import Process
 from qnpu.requests import ENTRIES_PER_PAIR, Request, epr_trap, read_arguments
 from qnpu.traps import trap
@@ -284,7 +284,7 @@ class NetworkStack:
                 )
                 self.fail(request, LinkLayerError.NORES, reason, now_ns)
                 return
-        lacking = self.process.lacks(request)
+        lacking = self.process.kept.lacks(request)
         if lacking and {self._qnpu.holders()[qubit] for qubit in lacking} == {process.pid}:
             reason = "the program holds every qubit of the device while it waits for a pair"
             if self._memory.has_roles:

@@ -69,7 +69,7 @@ class Placement:
         """A qubit of one role for a process that insists on it; None if there is none and none can be made
         free."""
         qubit = self._memory.take(process.pid, communication)
-        if qubit is None and not communication and self._network.evict_unclaimed(memory=True):
+        if qubit is None and not communication and self._network.kept.evict_unclaimed(memory=True):
             qubit = self._memory.take(process.pid, communication)
         if qubit is not None or not communication or not self._network.lend_device(now_ns):
             return qubit
@@ -136,13 +136,13 @@ class Placement:
         if occupant is None:
             return None
         busy_ns = self._vacate(hub, occupant, keep, now_ns)
-        if busy_ns is None and self._network.evict_from(hub):
+        if busy_ns is None and self._network.kept.evict_from(hub):
             return now_ns
         return busy_ns
 
     def _occupant(self, hub: PhysicalQubit) -> Binding | Pair | None:
         """What is in a communication qubit and could be moved."""
-        return self._memory.bound[hub] or self._network.pair_in(hub)
+        return self._memory.bound[hub] or self._network.kept.pair_in(hub)
 
     def _vacate(
         self, hub: PhysicalQubit, occupant: Binding | Pair, keep: tuple[PhysicalQubit, ...], now_ns: int

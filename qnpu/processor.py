@@ -359,7 +359,7 @@ class Processor:
         role = self._memory.role_of(process, virtual)
         if role is None:
             qubit = self._memory.take(process.pid)
-            if qubit is None and self._network.evict_unclaimed():
+            if qubit is None and self._network.kept.evict_unclaimed():
                 qubit = self._memory.take(process.pid)
         else:
             qubit = self._placement.place_for(process, role, now_ns)

@@ -51,7 +51,7 @@ def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
         else:
             for request in process.requests:
                 if request.results_address == wait.address:
-                    wanted[process.pid] = qnpu.network.lacks(request)
+                    wanted[process.pid] = qnpu.network.kept.lacks(request)
         if not wanted.get(process.pid):
             continue
         stuck[process.pid] = process

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-import msgspec
 import numpy as np
 
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Send, SetTimer, Wait
@@ -18,7 +17,6 @@ from qruntime.messages import (
     Attempted,
     DeviceOp,
     Entangle,
-    EntangleItem,
     Herald,
     OpCode,
     Operate,
@@ -29,63 +27,13 @@ from qruntime.rng import Stream, Streams
 from qworld.device import Device
 from qworld.engine import Engine, Qubit
 from qworld.gates import Tensor, density_of
-from qworld.links import Link, WorkingPoint, attempts
+from qworld.links import Link, attempts
+from qworld.linkstate import FirstAttempt, LinkState, Side, Stretch
 
 STATE_UNIT = 1_000_000_000  # density matrices go into the trace in units of 1e-9: traces hold no floats
 _DUMP_NOTHING, _DUMP_GLOBAL = 0, 2
 _BREAKPOINT, _DISCARD, _SUCCESS = int(OpCode.BREAKPOINT), int(OpCode.DISCARD), int(Response.SUCCESS_ZERO)
 _KET0 = np.array([1.0, 0.0, 0.0, 1.0])
-
-
-class _Side(msgspec.Struct):
-    """One device's word on one link: from when, with which qubit, for which items.
-
-    `together` is what an exclusive device was last told about its attempts, None for nothing yet.
-    """
-
-    qubit: int
-    start_ns: int
-    items: dict[tuple[int, int, int], EntangleItem]
-    number: int
-    together: bool | None = None
-
-
-class _FirstAttempt(msgspec.Struct, frozen=True):
-    """Timer: the first attempt of a device on the link to `peer` is over."""
-
-    node: int
-    peer: int
-
-
-class _Stretch(msgspec.Struct):
-    """Attempts in progress on one link for one item; it ends at success unless somebody cancels.
-
-    `attempts` is 0 if none can succeed.
-    """
-
-    item: tuple[int, int, int]
-    start_ns: int
-    attempts: int
-    qubits: tuple[int, int]
-    point: WorkingPoint
-    cycle_ns: float
-
-
-class _LinkState:
-    """A link between the devices of nodes `a` < `b`."""
-
-    __slots__ = ("a", "b", "flipped", "grid_ns", "name", "points", "serial", "sides", "stretch")
-
-    def __init__(self, a: int, b: int, model: Link, flipped: bool, grid_ns: int, name: str) -> None:
-        self.a = a
-        self.b = b
-        self.flipped = flipped  # the model's first end is b
-        self.points = {point.parameter: point for point in reversed(model.points())}
-        self.grid_ns = grid_ns
-        self.name = name
-        self.sides: dict[int, _Side] = {}
-        self.stretch: _Stretch | None = None
-        self.serial = 0
 
 
 class World:
@@ -113,13 +61,13 @@ class World:
         self._shot = 0
         self._drawn: dict[str, Stream] = {}
         self._ticks_ns = [(ticks_ns or {}).get(i, 0) for i in range(len(nodes))]
-        self._links: dict[tuple[int, int], _LinkState] = {}
+        self._links: dict[tuple[int, int], LinkState] = {}
         for (first, second), model in links.items():
             a, b = min(first, second), max(first, second)
             grid_ns = max(self._ticks_ns[a], self._ticks_ns[b])
             name = f"{nodes[a]}-{nodes[b]}"
-            self._links[a, b] = _LinkState(a, b, model, first > second, grid_ns, name)
-        self._links_of: dict[int, list[_LinkState]] = {i: [] for i in devices}
+            self._links[a, b] = LinkState(a, b, model, first > second, grid_ns, name)
+        self._links_of: dict[int, list[LinkState]] = {i: [] for i in devices}
         for link in self._links.values():
             self._links_of[link.a].append(link)
             self._links_of[link.b].append(link)
@@ -159,7 +107,7 @@ class World:
             return self._entangle(node, message, now_ns)
         if isinstance(event, Expiry):
             timer = event.timer
-            if isinstance(timer, _FirstAttempt):
+            if isinstance(timer, FirstAttempt):
                 return self._answer(timer, now_ns)
             return self._herald(self._links[timer], now_ns)  # type: ignore[index]
         return ()
@@ -228,7 +176,7 @@ class World:
                 return []  # likewise: the pair of another link is in that qubit by now
             items = {(item.queue, item.sequence, item.pair): item for item in message.items}
             start = max(message.start_ns, now_ns)
-            link.sides[node] = _Side(message.qubit, start, items, message.number)
+            link.sides[node] = Side(message.qubit, start, items, message.number)
         else:
             link.sides.pop(node, None)
         effects: list[Effect] = []
@@ -241,7 +189,7 @@ class World:
                     self._tell(other, now_ns, effects)
         return effects
 
-    def _attempt(self, link: _LinkState, now_ns: int, effects: list[Effect]) -> None:
+    def _attempt(self, link: LinkState, now_ns: int, effects: list[Effect]) -> None:
         """Start, keep or cancel the stretch of attempts, so that it serves the lowest item both sides
         hold."""
         side_a, side_b = link.sides.get(link.a), link.sides.get(link.b)
@@ -277,11 +225,11 @@ class World:
         n = attempts(self._stream(f"attempts/{link.name}").uniform(), point.success_probability)
         if not (device_a.can_herald and device_b.can_herald):
             n = 0
-        link.stretch = _Stretch(item, start, n, (side_a.qubit, side_b.qubit), point, cycle_ns)
+        link.stretch = Stretch(item, start, n, (side_a.qubit, side_b.qubit), point, cycle_ns)
         if n:
             effects.append(SetTimer((link.a, link.b), start + round(n * cycle_ns)))
 
-    def _is_attempting(self, node: int, qubit: int, but: _LinkState) -> bool:
+    def _is_attempting(self, node: int, qubit: int, but: LinkState) -> bool:
         """Whether the device of `node` attempts on another link than `but` and so cannot use `qubit`."""
         for link in self._links_of[node]:
             stretch = link.stretch
@@ -291,7 +239,7 @@ class World:
                 return True
         return False
 
-    def _tell(self, link: _LinkState, now_ns: int, effects: list[Effect]) -> None:
+    def _tell(self, link: LinkState, now_ns: int, effects: list[Effect]) -> None:
         """Let exclusive devices know whether their attempts have company: after the first, as hardware would
         find out."""
         stretch = link.stretch
@@ -300,7 +248,7 @@ class World:
             if side.together == together or not self._devices[node].attempt_exclusive:
                 continue
             side.together = together
-            timer = _FirstAttempt(node, link.b if node == link.a else link.a)
+            timer = FirstAttempt(node, link.b if node == link.a else link.a)
             if stretch is None:
                 item = next(iter(side.items.values()))
                 start, cycle_ns = max(side.start_ns, now_ns), link.points[item.parameter].cycle_ns
@@ -312,7 +260,7 @@ class World:
             at = self._answered_at(node, max(start + round(cycle_ns), now_ns))
             effects.append(SetTimer(timer, at))
 
-    def _answer(self, timer: _FirstAttempt, now_ns: int) -> list[Effect]:
+    def _answer(self, timer: FirstAttempt, now_ns: int) -> list[Effect]:
         """The first attempt is over, and the device knows whether it had company."""
         node, peer = timer.node, timer.peer
         side = self._links[min(node, peer), max(node, peer)].sides.get(node)
@@ -322,7 +270,7 @@ class World:
         return [Send(f"{self._nodes[node]}/qnpu", Attempted(peer, side.number, int(response)), 0)]
 
     def _end_stretch(
-        self, link: _LinkState, stretch: _Stretch, now_ns: int, success: bool, effects: list[Effect]
+        self, link: LinkState, stretch: Stretch, now_ns: int, success: bool, effects: list[Effect]
     ) -> None:
         """Close the books of a stretch: how many attempts really ran, and what they did to other qubits."""
         count = stretch.attempts
@@ -342,7 +290,7 @@ class World:
                 unit = f"{self._nodes[node]}/link:{self._nodes[peer]}"
                 effects.append(Emit(stretch.start_ns, unit, "LINK_ATTEMPTS", -1, data))
 
-    def _herald(self, link: _LinkState, now_ns: int) -> list[Effect]:
+    def _herald(self, link: LinkState, now_ns: int) -> list[Effect]:
         """An attempt succeeded: make the pair, tell both ends in the same nanosecond."""
         stretch = link.stretch
         assert stretch is not None
@@ -388,7 +336,7 @@ class World:
         link.serial += 1
         return effects
 
-    def _end_entangling(self, node: int, qubit: int, link: _LinkState) -> None:
+    def _end_entangling(self, node: int, qubit: int, link: LinkState) -> None:
         """A pair came into `qubit`: its device leaves the entangling state for that link, and for all that
         would use the qubit; an exclusive one for all. Its OS will speak again."""
         link.sides.pop(node)
