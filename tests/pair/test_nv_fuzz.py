@@ -313,6 +313,12 @@ def test_programs_that_share_nv_centres_all_come_out_right(block: int) -> None:
     assert fine > 100
 
 
+@pytest.mark.parametrize("seed", [5831, 20047, 25823])
+def test_seeds_that_once_went_wrong_come_out_right(seed: int) -> None:
+    """A pair that waited for a qubit and the one after it; heralds for an electron that was lent."""
+    assert check_programs(seed)
+
+
 @pytest.mark.slow
 def test_many_programs_that_share_nv_centres_all_come_out_right() -> None:
     """10000 networks, seeds from 20000."""

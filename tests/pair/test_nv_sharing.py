@@ -11,6 +11,7 @@ import pytest
 from netqasm_isa.epr import ArgsIndex
 from qdriver.generic import GenericConfig
 from qnpu.settings import QnpuSettings
+from qruntime.messages import Register
 from qworld.links import DepolariseLink, PerfectLink
 from tests.pair.harness import (
     MILLISECOND_NS,
@@ -142,6 +143,63 @@ def test_program_that_waits_for_the_electron_is_woken_when_the_pair_in_it_is_han
         bench.submit(1, 2, 1, read_out(0, "M0"), at_ns=50_000).run(until_ns=SECOND_NS)
         assert [len(cnpu.done) for cnpu in bench.cnpus] == [1, 3]
         assert [bits_of(done) for done in bench.cnpus[1].done if done.subroutine == 1] == [[1]]
+
+
+# --- the device ----------------------------------------
+
+
+def test_three_nodes_with_an_electron_each_that_ask_in_a_circle_all_get_their_pairs() -> None:
+    """A with B, B with C, C with A, all at once; nobody has room for two pairs at a time."""
+    links = dict.fromkeys(((0, 1), (1, 2), (0, 2)), PerfectLink(delay_ns=PAIR_NS))
+    bench = nv_bench(1, 1, 1, links=links)
+    for node in range(3):
+        after, before = (node + 1) % 3, (node - 1) % 3
+        mine, other = (
+            lines(keep(after, socket=0), read_out(0, "M0")),
+            lines(receive(before, socket=1), read_out(0, "M0")),
+        )
+        bench.at(node, 0, Register(1, "one", 1, sockets=((0, after, 1, 100),)))
+        bench.at(node, 0, Register(2, "two", 1, sockets=((1, before, 0, 100),)))
+        bench.submit(node, 1, 0, mine).submit(node, 2, 0, other)
+    bench.run()
+    assert not any(cnpu.faults for cnpu in bench.cnpus)
+    bits = [{done.pid: bits_of(done) for done in cnpu.done} for cnpu in bench.cnpus]
+    assert all(bits[node][1] == bits[(node + 1) % 3][2] for node in range(3))
+    assert bench.kernel.now_ns < MILLISECOND_NS
+
+
+@pytest.mark.parametrize("at_ns", [2_000, 50_000])
+def test_gates_go_on_while_two_peers_are_not_ready(at_ns: int) -> None:
+    """Bob attempts on both his links, in vain. His gates wait at most for the first attempt."""
+    bench = nv_bench(1, 3, 1, settings=msgspec.structs.replace(CREATE, request_timeout_ns=MILLISECOND_NS))
+    for node in (0, 2):
+        bench.program(node, 1, lines(qubit(0), "array 1 @9\nwait_all @9[0:1]"), peers=[1], socket=node)
+    bench.at(1, 0, Register(1, "p", 3, sockets=((0, 0, 0, 100), (2, 2, 2, 100))))
+    bench.submit(
+        1, 1, 0, lines(keep(0, (0,), socket=0, wait=False), keep(2, (1,), socket=2, results=4, wait=False))
+    )
+    bench.program(1, 2, lines(qubit(0, "x {q}"), read_out(0, "M0")), peers=[], at_ns=at_ns).run(
+        until_ns=900_000
+    )
+    (done,) = [done for done in bench.cnpus[1].done if done.pid == 2]
+    assert bits_of(done) == [1]
+    waited_ns = max(PAIR_NS - at_ns, 0)
+    assert bench.starts(1)[0][1] <= at_ns + waited_ns
+
+
+def test_gate_waits_while_both_devices_attempt_and_goes_on_when_the_request_is_over() -> None:
+    """The link never succeeds: the request ends at its timeout, and the device is free."""
+    link = DepolariseLink(fidelity=1, success_probability=1e-12, cycle_ns=1_000)
+    settings = QnpuSettings(request_timeout_ns=MILLISECOND_NS)
+    bench = nv_bench(3, 3, settings=settings, links={(0, 1): link})
+    bench.program(0, 1, keep()).program(1, 1, receive())
+    bench.program(0, 2, lines(qubit(0, "x {q}"), read_out(0, "M0")), peers=[], at_ns=100_000)
+    bench.run(until_ns=500_000)
+    assert [wait.kind for wait in bench.qnpus[0].waits()] == ["array", "device"]
+    bench.run()
+    assert epr_error(bench) == "TIMEOUT"
+    assert bits_of(bench.cnpus[0].done[0]) == [1]
+    assert bench.starts(0)[0][1] == MILLISECOND_NS
 
 
 # --- the same on any device ----------------------------------------
