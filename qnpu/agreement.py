@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qnpu.linklayer import QUEUE, Item, LinkLayer
-from qnpu.netprocess import EPOCH
+from qnpu.linklayer import EPOCH, QUEUE, Item, LinkLayer
 from qnpu.process import Process
 from qnpu.requests import ENTRIES_PER_PAIR, Request
 from qruntime.messages import (
@@ -191,7 +190,7 @@ class Agreement:
             return
         for binding in lost:
             del process.virtual[binding.virtual]
-            self._stack.process.discard(binding.qubit)
+            self._stack.process.release(process, binding.qubit)
         if not was_open:
             self._stack.arm_timeout(request, 0)
         del request.pairs_bound[message.pair :]

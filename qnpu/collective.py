@@ -81,7 +81,7 @@ def has_device_alone(process: Process, memory: MemoryManager, netstack: NetworkS
     reserved for attempts holds nothing yet.
     """
     while others := _others(process, memory, netstack):
-        if any(owner >= 0 for owner in others) or not netstack.process.evict_unclaimed():
+        if any(owner >= 0 for owner in others) or not netstack.process.kept.evict_unclaimed():
             process.wait = WaitReason("memory")
             return False
     return True

@@ -44,6 +44,10 @@ class Entangling:
         self._driver.entangle(link.peer, qubit, items, now_ns, link.heard, link.said)
         self._look_again()
 
+    def reserved(self, link: LinkLayer) -> None:
+        """`link` got its qubit: what the device makes by earlier words is not for it."""
+        link.reserved_said = self._said + 1
+
     def heard(self, link: LinkLayer) -> list[LinkLayer]:
         """A pair came on `link`; gives the links on which the device has left the entangling state."""
         left = [

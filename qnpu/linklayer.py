@@ -35,13 +35,14 @@ MOVES: dict[tuple[str, str], str] = {
     ("queued", "expire"): "queued",
 }
 
+EPOCH = 0  # of the network's life; a restart counts it up
 QUEUE = 0  # one queue per link so far; the field is there for priorities
 
 
 class Pair:
     """A pair that was made and waits for the program that will have it."""
 
-    __slots__ = ("basis", "bell", "herald_ns", "index", "outcome", "qubit", "serial")
+    __slots__ = ("basis", "bell", "herald_ns", "index", "outcome", "qubit", "serial", "untouched_ns")
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Pair:
         self.qubit = qubit  # None if it was measured at once
         self.bell = bell
         self.herald_ns = herald_ns
+        self.untouched_ns = herald_ns  # end of what the OS itself has done to it: correction, moves
         self.serial = serial
         self.outcome = outcome
         self.basis = basis
@@ -117,7 +119,7 @@ class LinkLayer:
 
     __slots__ = (
         "_next_comms", "_next_sequence", "backlog", "company", "heard", "held", "is_master", "items",
-        "outstanding", "peer", "peer_actor", "qubit", "registered", "said", "starving",
+        "outstanding", "peer", "peer_actor", "qubit", "registered", "reserved_said", "said", "starving",
     )  # fmt: skip
 
     def __init__(self, node: int, peer: int, peer_actor: str) -> None:
@@ -135,6 +137,7 @@ class LinkLayer:
         self.outstanding: tuple[int, Item] | None = None
         self.held: dict[int, Any] = {}  # ADDs of the peer that wait for their socket, by comms sequence
         self.qubit: PhysicalQubit | None = None  # reserved for the next pair
+        self.reserved_said = 0  # the number of the first word to the device since then
         self.registered: tuple[EntangleItem, ...] = ()  # what the device was told
         self.said = 0  # the number under which it was
         self.company: bool | None = None  # whether the peer attempts too, None while that is not known

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from qdriver.driver import QDriver
+from qdriver.spec import PhysicalQubit
 from qnpu.arrays import is_there
 from qnpu.code import Loader
 from qnpu.dispatcher import CLOCK, Dispatcher
@@ -307,16 +308,25 @@ class Qnpu:
 
     def memory_freed(self) -> None:
         """A qubit is free: all who wait for one try again, in order."""
-        if self.memory.waiting:
-            waiting = list(self.memory.waiting)
-            self.memory.waiting.clear()
-            for process in waiting:
-                process.move("wake")
-                self.dispatcher.make_ready(process)
+        self._retry_memory()
         self.network.memory_freed()
 
+    def _retry_memory(self) -> None:
+        waiting = list(self.memory.waiting)
+        self.memory.waiting.clear()
+        for process in waiting:
+            process.move("wake")
+            self.dispatcher.make_ready(process)
+
+    def holders(self) -> list[int]:
+        """Who has each qubit, counting a pair that could not be handed over yet as its program's."""
+        pledged = self.network.kept.pledged()
+        return [pledged.get(PhysicalQubit(q), owner) for q, owner in enumerate(self.memory.owners)]
+
     def device_freed(self) -> None:
-        """The device is done with attempts: all who wait for it try again."""
+        """The device is done with attempts: all who wait for it, or for a qubit reserved for them, try
+        again."""
+        self._retry_memory()
         for process in self.processes.values():
             wait = process.wait
             if process.state == "waiting" and wait is not None and wait.kind == "device":

@@ -17,7 +17,8 @@ NETWORK = -1
 class Binding:
     """A virtual qubit of a process, and the physical one it is on at present.
 
-    `untouched_ns` is the time up to which nothing but moves has been done to it.
+    `untouched_ns` is the end of the last thing that the OS itself did to it, as long as nobody else has done
+    anything.
     """
 
     __slots__ = ("process", "qubit", "untouched_ns", "virtual")
@@ -85,11 +86,9 @@ class MemoryManager:
         self.bound[binding.qubit] = None
         del binding.process.virtual[binding.virtual]
 
-    def moved(self, binding: Binding, qubit: PhysicalQubit, at_ns: int) -> None:
-        """A bound qubit is somewhere else from now on, its move over at `at_ns`; where it was is not
-        touched."""
+    def moved(self, binding: Binding, qubit: PhysicalQubit) -> None:
+        """A bound qubit is somewhere else from now on; the owner of where it was stays as it is."""
         binding.qubit = qubit
-        binding.untouched_ns = max(binding.untouched_ns, at_ns)
         self.owners[qubit] = binding.process.pid
         self.bound[qubit] = binding
         binding.process.virtual[binding.virtual] = qubit
@@ -127,10 +126,6 @@ class MemoryManager:
         ):
             return list(every)
         return [q for q in every if self.communication[q] == communication]
-
-    def held_only_by(self, pid: int, communication: bool | None = None) -> bool:
-        """Whether `pid` owns every qubit that could help somebody who needs one of that role."""
-        return all(self.owners[qubit] == pid for qubit in self.wanted(communication))
 
     def count_free(self) -> int:
         """Free qubits."""

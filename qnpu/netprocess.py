@@ -12,11 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType
+from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType, LinkLayerError
 from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
 from qnpu.admission import working_point
 from qnpu.entangling import Entangling
+from qnpu.kept import KeptPairs
 from qnpu.linklayer import QUEUE, Item, LinkLayer, Pair
 from qnpu.memory import NETWORK, Binding
 from qnpu.process import Process
@@ -28,14 +29,12 @@ from qnpu.requests import (
     keep_result,
     measure_result,
 )
-from qruntime.messages import ROTATION_GATES, Attempted, EntangleItem, Herald, LinkExpire, OpCode
+from qruntime.messages import ROTATION_GATES, Attempted, EntangleItem, Herald, OpCode
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
     from qnpu.netstack import NetworkStack
-
-EPOCH = 0  # of the network's life; a restart counts it up
 
 
 class NetworkProcess:
@@ -52,6 +51,7 @@ class NetworkProcess:
         self._driver = qnpu.driver
         self._memory = qnpu.memory
         self._basis_stream = basis_stream
+        self.kept = KeptPairs(qnpu, stack, self)
         self._spec_links = qnpu.driver.spec.links
         self._gate_ns = qnpu.settings.gate_ns
         self._measure_ns = qnpu.settings.measure_ns
@@ -115,6 +115,7 @@ class NetworkProcess:
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
             link.qubit = self._reserve(bool(asked), now_ns)
+            self.entangling.reserved(link)
         link.starving = bool(ready) and link.qubit is None
         if link.starving:
             ready = []
@@ -142,16 +143,20 @@ class NetworkProcess:
         """A communication qubit for attempts.
 
         A pair that no program has asked for gives way to one that a program has, and so does a qubit that
-        can be moved. An exclusive device attempts on one link at a time, so its links share.
+        can be moved. An exclusive device attempts on one link at a time, so its links share; but a pair that
+        no program has asked for must not come into the last qubit there is.
         """
-        qubit = self._memory.take(NETWORK, communication=True)
-        if qubit is None and self.entangling.exclusive:
-            qubit = next((link.qubit for link in self._stack.links.values() if link.qubit is not None), None)
-        if qubit is None and claimed and self.evict_unclaimed():
+        while True:
             qubit = self._memory.take(NETWORK, communication=True)
-        if qubit is None and claimed and self._qnpu.placement.matters and self.lend_device(now_ns):
-            qubit = self._qnpu.placement.make_room(now_ns)
-        return qubit
+            if qubit is None and self.entangling.exclusive and (claimed or self._memory.count_free()):
+                reserved = (link.qubit for link in self._stack.links.values())
+                qubit = next((qubit for qubit in reserved if qubit is not None), None)
+            if qubit is not None or not claimed:
+                return qubit
+            if self._qnpu.placement.matters and self.lend_device(now_ns):
+                qubit = self._qnpu.placement.make_room(now_ns)
+            if qubit is not None or not self.kept.evict_unclaimed():
+                return qubit
 
     # --- sharing the device ---------------------------------------------------------------------------
 
@@ -170,23 +175,16 @@ class NetworkProcess:
         self.entangling.attempted(self._stack.links[answer.peer], answer)
 
     def give_back(self, qubit: PhysicalQubit, now_ns: int) -> bool:
-        """Give up a qubit that is reserved for attempts which are not running, or holds a pair that nobody
-        has asked for; False if it is in use."""
+        """Give up a qubit that is reserved for attempts which are not running; False if it is not or they
+        are."""
         reserved = [link for link in self._stack.links.values() if link.qubit == qubit]
-        if reserved:
-            if not self.lend_device(now_ns):
-                return False
-            for link in reserved:
-                link.qubit = None
-                self.refresh_soon(link)
-            self.discard(qubit)
-            return True
-        for link in self._stack.links.values():
-            for item in link.items.values():
-                if item.local is None and any(pair.qubit == qubit for pair in item.made):
-                    self._expire(item)
-                    return True
-        return False
+        if not reserved or not self.lend_device(now_ns):
+            return False
+        for link in reserved:
+            link.qubit = None
+            self.refresh_soon(link)
+        self.discard(qubit)
+        return True
 
     def _is_ready(self, item: Item, now_ns: int) -> bool:
         """Whether this end can take part in making the item's next pair."""
@@ -252,8 +250,9 @@ class NetworkProcess:
         self._qnpu.trace(
             "qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, (herald.peer, herald.sequence, herald.pair)
         )
-        if link.qubit != qubit:
-            return  # it crossed a withdrawal: the qubit was given up, and may be somebody else's by now
+        if link.qubit != qubit or herald.number < link.reserved_said:
+            self._crossed(herald, item, now_ns)
+            return
         for other in self._stack.links.values():
             if other.qubit == qubit:
                 other.qubit = None
@@ -261,6 +260,10 @@ class NetworkProcess:
         if item is None or herald.pair != item.next_pair or item.expiring:
             self.discard(qubit)  # it crossed a withdrawal, and the next item would have had the same qubit
             return
+        self._accept(herald, item, qubit, now_ns)
+
+    def _accept(self, herald: Herald, item: Item, qubit: PhysicalQubit | None, now_ns: int) -> None:
+        """Take a pair for its item; `qubit` is None if it was measured and the qubit is gone."""
         item.next_pair += 1
         bases, item.bases = item.bases, None
         bell = herald.bell if self._settings.correcting_side == "none" else 0
@@ -272,14 +275,17 @@ class NetworkProcess:
             if self._corrects(item):
                 pair.outcome, pair.basis = correct_bit(herald.bell, axes, rotations, pair.basis, pair.outcome)
             pair.qubit = None
-            self.discard(qubit)
+            if qubit is not None:
+                self.discard(qubit)
             self._made(item, pair, now_ns)
             return
+        assert qubit is not None
         at = end = now_ns
         if herald.bell and self._corrects(item):
             for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
                 at += self._gate_ns
                 end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit), at)
+        pair.untouched_ns = max(pair.untouched_ns, end)
         if bases is not None:  # keep-then-measure
             self._qnpu.trace(
                 "egp", "EGP_KEEP_THEN_MEASURE", NETWORK, (herald.peer, herald.sequence, herald.pair)
@@ -287,11 +293,27 @@ class NetworkProcess:
             self._measure_kept(item, pair, bases, at)
         elif end > now_ns:
             item.in_flight = True
-            timer = ("corrected", link.peer, herald.sequence, herald.pair)
+            timer = ("corrected", item.link.peer, herald.sequence, herald.pair)
             end = self._driver.on_grid(end)
             self._qnpu.set_timer(timer, end, lambda now: self.work_soon(lambda t: self._made(item, pair, t)))
         else:
             self._made(item, pair, now_ns)
+
+    def _crossed(self, herald: Herald, item: Item | None, now_ns: int) -> None:
+        """The qubit was given up while the herald was on its way, and may be somebody else's by now.
+
+        An outcome is good all the same; a half that was to be kept is lost, and the peer has the other.
+        """
+        if item is None or herald.pair != item.next_pair or item.expiring or item.state != "queued":
+            return
+        if herald.outcome >= 0:
+            self._accept(herald, item, None, now_ns)
+            return
+        reason = f"the device of {self._qnpu.node} was given to somebody else while the pair came"
+        if item.local is not None and item.local.is_open:
+            self._stack.fail(item.local, LinkLayerError.EXPIRE, reason, now_ns)
+        else:
+            self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
 
     def _measure_kept(
         self, item: Item, pair: Pair, bases: tuple[int, tuple[int, int, int], int], at_ns: int
@@ -335,7 +357,7 @@ class NetworkProcess:
         elif pair.qubit is not None and len(item.made) == 1:
             timer = ("unclaimed", item.link.peer, item.sequence)
             at = now_ns + self._settings.unclaimed_timeout_ns
-            self._qnpu.set_timer(timer, at, lambda now: self._expire(item) if item.made else None)
+            self._qnpu.set_timer(timer, at, lambda now: self.kept.expire(item) if item.made else None)
         self.refresh_soon(item.link)
 
     def deliver_made(self, item: Item, now_ns: int) -> None:
@@ -345,6 +367,7 @@ class NetworkProcess:
             return
         process = request.process
         array = process.arrays[request.results_address]
+        bound = False
         while item.made:
             pair = item.made[0]
             if pair.qubit is None:
@@ -357,11 +380,12 @@ class NetworkProcess:
                 virtual = request.qubit_ids[pair.index]
                 if virtual in process.virtual:
                     break
-                binding = self._memory.bind(process, virtual, pair.qubit, pair.herald_ns)
-                if self._memory.role_of(process, virtual) is False and not self._put_away(binding, now_ns):
+                binding = self._memory.bind(process, virtual, pair.qubit, pair.untouched_ns)
+                if not self._is_in_place(binding, now_ns):
                     self._memory.unbind(binding)
                     break
                 request.pairs_bound.append(binding)
+                bound = True
                 entries = keep_result(
                     item.request.type, item.request.create_id, virtual, item.is_creator, pair.serial,
                     request.socket, item.link.peer, now_ns - request.started_ns, pair.herald_ns, pair.bell,
@@ -373,49 +397,35 @@ class NetworkProcess:
             self._qnpu.trace(
                 "egp", event, process.pid, (item.link.peer, item.sequence, pair.index, pair.serial)
             )
+        if bound and self._memory.has_roles:
+            self._qnpu.memory_freed()  # it can be moved now, for those who need the place where it is
         self._qnpu.results_changed(process)
         if request.delivered == request.number:
             self._stack.close(request)
             if item.claimed_by_peer or item.request.type == EprType.M:
                 item.link.remove(item, "finish")  # else its pairs may still come back
+        elif bound:
+            self.refresh_soon(item.link)  # the next one was not to be made before
         for other in list(process.requests):
             self._stack.check_hopeless(other, now_ns)
         self._qnpu.check_memory_cycle(now_ns)
 
-    def _put_away(self, binding: Binding, now_ns: int) -> bool:
-        """Move a pair of a program in the device's own flavour to the memory qubit it asked for."""
-        return self.lend_device(now_ns) and self._qnpu.placement.put_away(binding, now_ns)
+    def _is_in_place(self, binding: Binding, now_ns: int) -> bool:
+        """Whether a pair is in a qubit of the role that a program in the device's own flavour asked for, or
+        could be moved there."""
+        role = self._memory.role_of(binding.process, binding.virtual)
+        if role is None or role == self._memory.communication[binding.qubit]:
+            return True
+        placement = self._qnpu.placement
+        move = placement.fetch if role else placement.put_away
+        while self.lend_device(now_ns):
+            if move(binding, now_ns):
+                return True
+            if not self.kept.evict_unclaimed(memory=not role):
+                return False
+        return False
 
     # --- giving qubits up -----------------------------------------------------------------------------
-
-    def evict_unclaimed(self) -> bool:
-        """Give up the oldest unclaimed pair for a program that needs its qubit; False if there is none."""
-        oldest: tuple[int, Item] | None = None
-        for link in self._stack.links.values():
-            for item in link.items.values():
-                if item.local is None and item.made and item.made[0].qubit is not None:
-                    candidate = (item.made[0].herald_ns, item)
-                    if oldest is None or candidate[0] < oldest[0]:
-                        oldest = candidate
-        if oldest is None:
-            return False
-        self._expire(oldest[1])
-        return True
-
-    def _expire(self, item: Item) -> None:
-        """Drop the unclaimed pairs of an item and ask the creator to make them again."""
-        first = item.made[0].index
-        for pair in item.made:
-            if pair.qubit is not None:
-                self.discard(pair.qubit)
-        item.made.clear()
-        item.next_pair = first
-        item.expiring = True
-        item.move("expire")
-        self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
-        self._qnpu.trace("egp", "EGP_EXPIRE", NETWORK, (item.link.peer, item.sequence, first))
-        self._stack.agreement.to_peer(item.link, LinkExpire(EPOCH, QUEUE, item.sequence, first))
-        self.refresh_soon(item.link)
 
     def release(self, process: Process, qubit: PhysicalQubit) -> None:
         """`process` freed a qubit (qfree)."""

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from netqasm_isa.epr import EprType, LinkLayerError
 from qnpu.admission import check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
 from qnpu.agreement import Agreement
-from qnpu.linklayer import QUEUE, Item, LinkLayer
-from qnpu.netprocess import EPOCH, NetworkProcess
+from qnpu.linklayer import EPOCH, QUEUE, Item, LinkLayer
+from qnpu.netprocess import NetworkProcess
 from qnpu.process import Process
 from qnpu.requests import ENTRIES_PER_PAIR, Request, epr_trap, read_arguments
 from qnpu.traps import trap
@@ -247,7 +247,7 @@ class NetworkStack:
         for binding in request.pairs_bound:
             if self._memory.is_current(binding):
                 del process.virtual[binding.virtual]
-                self.process.discard(binding.qubit)
+                self.process.release(process, binding.qubit)
 
     def process_aborted(self, process: Process, reason: str, now_ns: int) -> None:
         """A subroutine of `process` was aborted: its undelivered requests end at both ends."""
@@ -284,15 +284,12 @@ class NetworkStack:
                 )
                 self.fail(request, LinkLayerError.NORES, reason, now_ns)
                 return
-        if item.link.starving and self._memory.held_only_by(process.pid, communication=True):
+        lacking = self.process.kept.lacks(request)
+        if lacking and {self._qnpu.holders()[qubit] for qubit in lacking} == {process.pid}:
             reason = "the program holds every qubit of the device while it waits for a pair"
             if self._memory.has_roles:
                 reason = "the program holds the qubits that a pair could come into while it waits for one"
             self.fail(request, LinkLayerError.NORES, reason, now_ns)
-
-    def starves(self, request: Request) -> bool:
-        """Whether a request lacks nothing but a qubit at this end."""
-        return request.item is not None and request.item.link.starving
 
     # --- creators and receivers meet -----------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 Not every device measures every qubit or joins every two. Programs in the vanilla flavour need not know: the
 OS moves their qubits, and those in the way, whoever they belong to. A move is an operation of the device like
 any other, so the maps change at once and the device follows. A qubit in the way goes to a free memory
-qubit; if there is none the two change places. What is pinned (see `MemoryManager.is_pinned`) is never moved.
+qubit; if there is none the two change places. So does a pair that waits for the program that will have it.
+What is pinned (see `MemoryManager.is_pinned`) is never moved.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
+from qnpu.linklayer import Pair
 from qnpu.memory import FREE, NETWORK, Binding
 from qnpu.process import Process, WaitReason
 from qnpu.traps import Trap, failure_tag
@@ -20,6 +22,7 @@ from qruntime.messages import OpCode
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
+    from qnpu.netprocess import NetworkProcess
 
 
 class Placement:
@@ -55,18 +58,20 @@ class Placement:
     def make_room(self, now_ns: int) -> PhysicalQubit | None:
         """A communication qubit for the network process that somebody has to move out of; None if nobody
         can."""
-        for hub in self._hubs:
-            binding = self._memory.bound[hub]
-            if binding is not None and self._vacate(PhysicalQubit(hub), binding, (), now_ns) is not None:
+        for hub in map(PhysicalQubit, self._hubs):
+            occupant = self._occupant(hub)
+            if occupant is not None and self._vacate(hub, occupant, (), now_ns) is not None:
                 self._memory.owners[hub] = NETWORK
-                return PhysicalQubit(hub)
+                return hub
         return None
 
     def place_for(self, process: Process, communication: bool, now_ns: int) -> PhysicalQubit | None:
         """A qubit of one role for a process that insists on it; None if there is none and none can be made
         free."""
         qubit = self._memory.take(process.pid, communication)
-        if qubit is not None or not communication:
+        if qubit is None and not communication and self._network.kept.evict_unclaimed(memory=True):
+            qubit = self._memory.take(process.pid, communication)
+        if qubit is not None or not communication or not self._network.lend_device(now_ns):
             return qubit
         for hub in map(PhysicalQubit, self._hubs):
             if self._make_free(hub, (), now_ns) is not None:
@@ -78,7 +83,21 @@ class Placement:
         """Move a bound qubit into memory; False if no memory qubit is free."""
         return self._vacate(binding.qubit, binding, (), now_ns) is not None
 
+    def fetch(self, binding: Binding, now_ns: int) -> bool:
+        """Move a bound qubit out of memory into a communication qubit; False if none can be made free."""
+        for hub in map(PhysicalQubit, self._hubs):
+            if (hub, binding.qubit) in self.joined:
+                busy_ns = self._make_free(hub, (binding.qubit,), now_ns)
+                if busy_ns is not None:
+                    self._move(binding, hub, busy_ns)
+                    return True
+        return False
+
     # --------------------------------------------------------------------------------------------------
+
+    @property
+    def _network(self) -> NetworkProcess:
+        return self._qnpu.network
 
     def _to_hub(
         self, process: Process, qubit: PhysicalQubit, partners: tuple[PhysicalQubit, ...], now_ns: int
@@ -91,10 +110,11 @@ class Placement:
             if busy_ns is not None:
                 return self._move(binding, hub, busy_ns)
         for hub in hubs:
-            occupant = self._memory.bound[hub]
+            occupant = self._occupant(hub)
             if occupant is not None and hub not in partners and not self._memory.is_pinned(hub):
                 return self._swap(binding, occupant, now_ns)
-        if all(self._memory.owners[hub] == process.pid for hub in hubs):
+        holders = self._qnpu.holders()
+        if all(holders[hub] == process.pid for hub in hubs):
             raise Trap(
                 SubroutineError(
                     f"NO_QUBIT: virtual qubit {binding.virtual} has to come to a communication qubit, which "
@@ -110,48 +130,83 @@ class Placement:
         owner = self._memory.owners[hub]
         if owner == FREE:
             return now_ns
-        if owner == NETWORK:
-            return now_ns if self._qnpu.network.give_back(hub, now_ns) else None
-        binding = self._memory.bound[hub]
-        assert binding is not None
-        return self._vacate(hub, binding, keep, now_ns)
+        if owner == NETWORK and self._network.give_back(hub, now_ns):
+            return now_ns
+        occupant = self._occupant(hub)
+        if occupant is None:
+            return None
+        busy_ns = self._vacate(hub, occupant, keep, now_ns)
+        if busy_ns is None and self._network.kept.evict_from(hub):
+            return now_ns
+        return busy_ns
+
+    def _occupant(self, hub: PhysicalQubit) -> Binding | Pair | None:
+        """What is in a communication qubit and could be moved."""
+        return self._memory.bound[hub] or self._network.kept.pair_in(hub)
 
     def _vacate(
-        self, hub: PhysicalQubit, binding: Binding, keep: tuple[PhysicalQubit, ...], now_ns: int
+        self, hub: PhysicalQubit, occupant: Binding | Pair, keep: tuple[PhysicalQubit, ...], now_ns: int
     ) -> int | None:
         if hub in keep or self._memory.is_pinned(hub):
             return None
         for target, owner in enumerate(self._memory.owners):
             if owner == FREE and not self._memory.communication[target] and (hub, target) in self.joined:
-                return self._move(binding, PhysicalQubit(target), now_ns)
+                return self._move(occupant, PhysicalQubit(target), now_ns)
         return None
 
-    def _move(self, binding: Binding, target: PhysicalQubit, at_ns: int) -> int:
-        source = binding.qubit
+    def _move(self, held: Binding | Pair, target: PhysicalQubit, at_ns: int) -> int:
+        source = held.qubit
+        assert source is not None
         busy_ns = at_ns + self._gate_ns
-        end_ns = self._submit("mov", binding, source, target, busy_ns)
+        untouched = self._is_untouched(held)
+        end_ns = self._submit("mov", held, source, target, busy_ns)
         self._memory.free(source)
-        self._memory.moved(binding, target, end_ns)
+        self._put(held, target)
+        if untouched:
+            held.untouched_ns = end_ns
         self._driver.discard(source)
         self._qnpu.memory_freed()
         return busy_ns
 
-    def _swap(self, binding: Binding, occupant: Binding, at_ns: int) -> int:
+    def _swap(self, binding: Binding, occupant: Binding | Pair, at_ns: int) -> int:
         source, target = binding.qubit, occupant.qubit
+        assert target is not None
         busy_ns = at_ns + self._gate_ns
+        untouched = [one for one in (binding, occupant) if self._is_untouched(one)]
         end_ns = self._submit("swp", binding, source, target, busy_ns)
-        self._memory.moved(binding, target, end_ns)
-        self._memory.moved(occupant, source, end_ns)
+        self._put(occupant, source)
+        self._put(binding, target)
+        for one in untouched:
+            one.untouched_ns = end_ns
+        if isinstance(occupant, Pair):
+            self._qnpu.memory_freed()  # it may have waited for just that place
         return busy_ns
 
+    def _put(self, held: Binding | Pair, target: PhysicalQubit) -> None:
+        if isinstance(held, Binding):
+            self._memory.moved(held, target)
+        else:
+            held.qubit = target
+            self._memory.owners[target] = NETWORK
+            self._memory.bound[target] = None
+
+    def _is_untouched(self, held: Binding | Pair) -> bool:
+        """Whether nobody but the OS has done anything to it."""
+        assert held.qubit is not None
+        return self._driver.qubit_free_ns[held.qubit] <= held.untouched_ns
+
     def _submit(
-        self, gate: str, binding: Binding, source: PhysicalQubit, target: PhysicalQubit, at_ns: int
+        self, gate: str, held: Binding | Pair, source: PhysicalQubit, target: PhysicalQubit, at_ns: int
     ) -> int:
-        process = binding.process
-        operation = Operation(OpCode.TWO_QUBIT, gate, source, target, ref=failure_tag(process.pid))
-        end_ns = self._driver.submit(operation, at_ns)
-        process.device_end_ns = max(process.device_end_ns, end_ns)
+        pid, virtual = NETWORK, -1
+        if isinstance(held, Binding):
+            pid, virtual = held.process.pid, held.virtual
+        end_ns = self._driver.submit(
+            Operation(OpCode.TWO_QUBIT, gate, source, target, ref=failure_tag(pid)), at_ns
+        )
+        if isinstance(held, Binding):
+            held.process.device_end_ns = max(held.process.device_end_ns, end_ns)
         if self._qnpu.tracing:
             event = "MEMORY_MOVE" if gate == "mov" else "MEMORY_SWAP"
-            self._qnpu.trace("memory", event, process.pid, (binding.virtual, source, target))
+            self._qnpu.trace("memory", event, pid, (virtual, source, target))
         return end_ns

@@ -49,6 +49,7 @@ class Processor:
         self._driver = qnpu.driver
         self._memory = qnpu.memory
         self._placement = qnpu.placement
+        self._holders = qnpu.holders
         self._gate_ns = settings.gate_ns
         self._measure_ns = settings.measure_ns
         self._classical_ns = settings.classical_instruction_ns
@@ -372,14 +373,15 @@ class Processor:
         role = self._memory.role_of(process, virtual)
         if role is None:
             qubit = self._memory.take(process.pid)
-            if qubit is None and self._network.evict_unclaimed():
+            if qubit is None and self._network.kept.evict_unclaimed():
                 qubit = self._memory.take(process.pid)
         else:
             qubit = self._placement.place_for(process, role, now_ns)
         if qubit is not None:
             self._memory.bind(process, virtual, qubit)
             return True
-        if self._memory.held_only_by(process.pid, role):
+        holders = self._holders()
+        if all(holders[qubit] == process.pid for qubit in self._memory.wanted(role)):
             raise Trap(no_qubit(len(self._memory.owners), role))
         process.wait = WaitReason("memory", virtual=virtual, communication=role)
         return False

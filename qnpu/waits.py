@@ -48,7 +48,7 @@ def what_for(qnpu: Qnpu, process: Process) -> str:
 
 
 def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
-    """If processes wait for qubits that only they themselves have: the youngest that has any, and why."""
+    """If processes wait for qubits that only they themselves have: the youngest that has one, and why."""
     stuck: dict[int, Process] = {}
     wanted: dict[int, list[int]] = {}
     for process in qnpu.processes.values():
@@ -57,22 +57,23 @@ def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
             continue
         if wait.kind == "memory":
             wanted[process.pid] = qnpu.memory.wanted(wait.communication)
-        elif any(
-            request.results_address == wait.address and qnpu.netstack.starves(request)
-            for request in process.requests
-        ):
-            wanted[process.pid] = qnpu.memory.wanted(True)
         else:
+            for request in process.requests:
+                if request.results_address == wait.address:
+                    wanted[process.pid] = qnpu.network.kept.lacks(request)
+        if not wanted.get(process.pid):
             continue
         stuck[process.pid] = process
-    owners = qnpu.memory.owners
+    if not stuck:
+        return None
+    owners = qnpu.holders()
     while helped := [pid for pid in stuck if _is_helped(stuck[pid], [owners[q] for q in wanted[pid]], stuck)]:
         for pid in helped:
             del stuck[pid]
     if not stuck:
         return None
-    holders = [process for process in stuck.values() if process.pid in owners]
-    youngest = max(holders or stuck.values(), key=lambda p: (p.started_ns, p.pid))
+    able = [process for process in stuck.values() if process.pid in owners]  # to give something up
+    youngest = max(able, key=lambda p: (p.started_ns, p.pid))
     if len(stuck) > 1:
         report = "; ".join(f"process {p.pid} ({p.app}) waits for {what_for(qnpu, p)}" for p in stuck.values())
         return youngest, Deadlock(f"memory deadlock on {qnpu.node}: {report}")

@@ -389,7 +389,8 @@ class Herald(Message, frozen=True, tag=43):
 
     `serial` counts the pairs of this link, the same at both ends.
 
-    For a measured item `outcome` is the bit (the message comes when the measurement ends), else -1.
+    For a measured item `outcome` is the bit (the message comes when the measurement ends), else -1. `number`
+    is that of the receiver's last `Entangle` for this link that counted.
     """
 
     peer: int
@@ -402,6 +403,7 @@ class Herald(Message, frozen=True, tag=43):
     herald_ns: int
     serial: int
     outcome: int = -1
+    number: int = 0
 
 
 class Attempted(Message, frozen=True, tag=44):

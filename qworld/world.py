@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-import msgspec
-
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Send, SetTimer, Wait
 from qruntime.errors import DriverError
 from qruntime.limits import GROUP_QUBITS
@@ -18,7 +16,6 @@ from qruntime.messages import (
     Attempted,
     DeviceOp,
     Entangle,
-    EntangleItem,
     Herald,
     OpCode,
     Operate,
@@ -29,60 +26,11 @@ from qruntime.rng import Stream, Streams
 from qworld.breakpoints import Breakpoints
 from qworld.device import Device
 from qworld.engine import Engine, Qubit
-from qworld.links import Link, WorkingPoint, attempts
+from qworld.links import Link, attempts
+from qworld.linkstate import FirstAttempt, LinkState, Side, Stretch
 
 _BREAKPOINT, _DISCARD, _SUCCESS = int(OpCode.BREAKPOINT), int(OpCode.DISCARD), int(Response.SUCCESS_ZERO)
 _RESPONSES = frozenset(map(int, Response))
-
-
-class _Side(msgspec.Struct):
-    """One device's word on one link: from when, with which qubit, for which items.
-
-    `together` is what an exclusive device was last told about its attempts, None for nothing yet.
-    """
-
-    qubit: int
-    start_ns: int
-    items: dict[tuple[int, int, int], EntangleItem]
-    number: int
-    together: bool | None = None
-
-
-class _Stretch(msgspec.Struct):
-    """Attempts in progress on one link for one item; it ends at success unless somebody cancels.
-
-    `attempts` is 0 if none can succeed.
-    """
-
-    item: tuple[int, int, int]
-    start_ns: int
-    attempts: int
-    qubits: tuple[int, int]
-    point: WorkingPoint
-    cycle_ns: float
-
-
-class _LinkState:
-    """A link between the devices of nodes `a` < `b`."""
-
-    __slots__ = ("_default", "_points", "a", "b", "flipped", "grid_ns", "name", "serial", "sides", "stretch")
-
-    def __init__(self, a: int, b: int, model: Link, flipped: bool, grid_ns: int, name: str) -> None:
-        self.a = a
-        self.b = b
-        self.flipped = flipped  # the model's first end is b
-        points = model.points()
-        self._default = points[0]
-        self._points = {point.parameter: point for point in points}
-        self.grid_ns = grid_ns
-        self.name = name
-        self.sides: dict[int, _Side] = {}
-        self.stretch: _Stretch | None = None
-        self.serial = 0
-
-    def point(self, item: EntangleItem) -> WorkingPoint:
-        """The working point that an item asks for, the default if the link has no such."""
-        return self._points.get(item.parameter, self._default)
 
 
 class World:
@@ -112,13 +60,13 @@ class World:
         self._shot = 0
         self._drawn: dict[str, Stream] = {}
         self._ticks_ns = [(ticks_ns or {}).get(i, 0) for i in range(len(nodes))]
-        self._links: dict[tuple[int, int], _LinkState] = {}
+        self._links: dict[tuple[int, int], LinkState] = {}
         for (first, second), model in links.items():
             a, b = min(first, second), max(first, second)
             grid_ns = max(self._ticks_ns[a], self._ticks_ns[b])
             name = f"{nodes[a]}-{nodes[b]}"
-            self._links[a, b] = _LinkState(a, b, model, first > second, grid_ns, name)
-        self._links_of: dict[int, list[_LinkState]] = {i: [] for i in devices}
+            self._links[a, b] = LinkState(a, b, model, first > second, grid_ns, name)
+        self._links_of: dict[int, list[LinkState]] = {i: [] for i in devices}
         for link in self._links.values():
             self._links_of[link.a].append(link)
             self._links_of[link.b].append(link)
@@ -159,7 +107,10 @@ class World:
             assert isinstance(message, Entangle)
             return self._entangle(node, message, now_ns)
         if isinstance(event, Expiry):
-            return self._herald(self._links[event.timer], now_ns)  # type: ignore[index]
+            timer = event.timer
+            if isinstance(timer, FirstAttempt):
+                return self._answer(timer, now_ns)
+            return self._herald(self._links[timer], now_ns)  # type: ignore[index]
         return ()
 
     def waits(self) -> list[Wait]:
@@ -228,7 +179,7 @@ class World:
                 return []  # likewise: the pair of another link is in that qubit by now
             items = {(item.queue, item.sequence, item.pair): item for item in message.items}
             start = max(message.start_ns, now_ns)
-            link.sides[node] = _Side(message.qubit, start, items, message.number)
+            link.sides[node] = Side(message.qubit, start, items, message.number)
         else:
             link.sides.pop(node, None)
         effects: list[Effect] = []
@@ -241,7 +192,7 @@ class World:
                     self._tell(other, now_ns, effects)
         return effects
 
-    def _attempt(self, link: _LinkState, now_ns: int, effects: list[Effect]) -> None:
+    def _attempt(self, link: LinkState, now_ns: int, effects: list[Effect]) -> None:
         """Start, keep or cancel the stretch of attempts, so that it serves the lowest item both sides
         hold."""
         side_a, side_b = link.sides.get(link.a), link.sides.get(link.b)
@@ -277,11 +228,11 @@ class World:
         n = attempts(self._stream(f"attempts/{link.name}").uniform(), point.success_probability)
         if not (device_a.can_herald and device_b.can_herald):
             n = 0
-        link.stretch = _Stretch(item, start, n, (side_a.qubit, side_b.qubit), point, cycle_ns)
+        link.stretch = Stretch(item, start, n, (side_a.qubit, side_b.qubit), point, cycle_ns)
         if n:
             effects.append(SetTimer((link.a, link.b), start + round(n * cycle_ns)))
 
-    def _is_attempting(self, node: int, qubit: int, but: _LinkState) -> bool:
+    def _is_attempting(self, node: int, qubit: int, but: LinkState) -> bool:
         """Whether the device of `node` attempts on another link than `but` and so cannot use `qubit`."""
         for link in self._links_of[node]:
             stretch = link.stretch
@@ -291,36 +242,53 @@ class World:
                 return True
         return False
 
-    def _tell(self, link: _LinkState, now_ns: int, effects: list[Effect]) -> None:
+    def _tell(self, link: LinkState, now_ns: int, effects: list[Effect]) -> None:
         """Let exclusive devices know whether their attempts have company: after the first, as hardware would
         find out. One that is ready an attempt or more before its peer is alone at first."""
         stretch = link.stretch
         for node, side in link.sides.items():
             if not self._devices[node].attempt_exclusive:
                 continue
+            together = stretch is not None
+            if side.together == together:
+                continue
+            side.together = together
+            timer = FirstAttempt(node, link.b if node == link.a else link.a)
             point = link.point(next(iter(side.items.values())))
-            cycle_ns = point.cycle_ns if stretch is None else stretch.cycle_ns
-            first = max(side.start_ns, now_ns) + cycle_ns  # when its first attempt is over
-            alone = stretch is None or (side.together is None and first <= stretch.start_ns)
-            if alone and side.together is not False:
-                side.together = False
-                self._answer(link, node, first, Response.ENTANGLEMENT_SYNC_FAILURE, now_ns, effects)
-            if stretch is not None and not side.together:
-                side.together = True
-                if stretch.attempts != 1:  # else the herald will come instead
-                    first = stretch.start_ns + cycle_ns
-                    self._answer(link, node, first, Response.ENTANGLEMENT_FAILURE, now_ns, effects)
+            at = max(side.start_ns, now_ns) + round(point.cycle_ns)
+            if stretch is not None and (side.answered or at > stretch.start_ns):
+                if side.answer_ns < 0 or side.answer_ns > stretch.start_ns:
+                    at = stretch.start_ns + round(stretch.cycle_ns)
+                    if stretch.attempts == 1:  # the herald will come instead
+                        side.answer_ns = -1
+                        effects.append(CancelTimer(timer))
+                        continue
+                else:
+                    continue  # its first attempt is over before the peer's begins, and will be told
+            side.answer_ns = self._answered_at(node, max(at, now_ns))
+            effects.append(SetTimer(timer, side.answer_ns))
 
-    def _answer(
-        self, link: _LinkState, node: int, at_ns: float, response: int, now_ns: int, effects: list[Effect]
-    ) -> None:
-        """How the first attempt of `node`, over at `at_ns`, went."""
-        at = self._answered_at(node, max(round(at_ns), now_ns))
-        answer = Attempted(link.a + link.b - node, link.sides[node].number, int(response))
-        effects.append(Send(f"{self._nodes[node]}/qnpu", answer, at - now_ns))
+    def _answer(self, timer: FirstAttempt, now_ns: int) -> list[Effect]:
+        """The first attempt is over, and the device knows whether it had company."""
+        node, peer = timer.node, timer.peer
+        link = self._links[min(node, peer), max(node, peer)]
+        side = link.sides.get(node)
+        if side is None:
+            return []
+        side.answered, side.answer_ns = True, -1
+        stretch = link.stretch
+        together = stretch is not None and stretch.start_ns + round(stretch.cycle_ns) <= now_ns
+        response = Response.ENTANGLEMENT_FAILURE if together else Response.ENTANGLEMENT_SYNC_FAILURE
+        effects: list[Effect] = [
+            Send(f"{self._nodes[node]}/qnpu", Attempted(peer, side.number, int(response)), 0)
+        ]
+        if stretch is not None and not together and stretch.attempts != 1:  # the peer will join
+            side.answer_ns = self._answered_at(node, stretch.start_ns + round(stretch.cycle_ns))
+            effects.append(SetTimer(timer, side.answer_ns))
+        return effects
 
     def _end_stretch(
-        self, link: _LinkState, stretch: _Stretch, now_ns: int, success: bool, effects: list[Effect]
+        self, link: LinkState, stretch: Stretch, now_ns: int, success: bool, effects: list[Effect]
     ) -> None:
         """Close the books of a stretch: how many attempts really ran, and what they did to other qubits."""
         count = stretch.attempts
@@ -340,7 +308,7 @@ class World:
                 unit = f"{self._nodes[node]}/link:{self._nodes[peer]}"
                 effects.append(Emit(stretch.start_ns, unit, "LINK_ATTEMPTS", -1, data))
 
-    def _herald(self, link: _LinkState, now_ns: int) -> list[Effect]:
+    def _herald(self, link: LinkState, now_ns: int) -> list[Effect]:
         """An attempt succeeded: make the pair, tell both ends in the same nanosecond."""
         stretch = link.stretch
         assert stretch is not None
@@ -360,6 +328,7 @@ class World:
         self._halves |= {(end, place): half for end, place, half in zip(ends, places, halves, strict=True)}
         queue, sequence, pair = stretch.item
         items = [link.sides[end].items[stretch.item] for end in ends]
+        numbers = [link.sides[end].number for end in ends]
         for i in (0, 1):
             self._end_entangling(ends[i], places[i], link)
         heard_ns = now_ns if link.grid_ns == 0 else -(-now_ns // link.grid_ns) * link.grid_ns
@@ -378,13 +347,14 @@ class World:
                     effects.append(Emit(now_ns, unit, "QDEVICE_CONSUME_CMD", -1, data))
             peer = ends[1 - i]
             herald = Herald(
-                peer, queue, sequence, pair, places[i], bell, stretch.attempts, now_ns, link.serial, outcome
-            )
+                peer, queue, sequence, pair, places[i], bell, stretch.attempts, now_ns, link.serial, outcome,
+                numbers[i],
+            )  # fmt: skip
             effects.append(Send(f"{self._nodes[ends[i]]}/qnpu", herald, done - now_ns))
         link.serial += 1
         return effects
 
-    def _end_entangling(self, node: int, qubit: int, link: _LinkState) -> None:
+    def _end_entangling(self, node: int, qubit: int, link: LinkState) -> None:
         """A pair came into `qubit`: its device leaves the entangling state for that link, and for all that
         would use the qubit; an exclusive one for all. Its OS will speak again."""
         link.sides.pop(node)

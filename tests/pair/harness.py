@@ -19,7 +19,7 @@ from qdriver.generic import GenericConfig
 from qdriver.ion import IonConfig
 from qdriver.nv import NvConfig
 from qdriver.registry import hardware
-from qdriver.spec import LinkPoint
+from qdriver.spec import LinkPoint, VirtualQubit
 from qnpu.main import Qnpu
 from qnpu.memory import FREE, NETWORK
 from qnpu.settings import QnpuSettings
@@ -44,6 +44,20 @@ PHI = density_of(bell_tensor(0))
 DeviceParameters = GenericConfig | IonConfig | NvConfig
 KINDS: dict[type[Any], str] = {GenericConfig: "generic", IonConfig: "ion", NvConfig: "nv"}
 NOISELESS = GenericConfig(num_qubits=3, t1_ns=0, t2_ns=0, two_qubit_gate_depolarise=0)
+
+
+def noiseless_nv(num_qubits: int = 3, **values: Any) -> NvConfig:
+    """An NV centre without any noise, and with gates of a carbon of 5 us instead of half a millisecond."""
+    quiet = dict.fromkeys(
+        (
+            "electron_t1_ns", "electron_t2_ns", "electron_init_depolarise", "electron_gate_depolarise",
+            "readout_error_0", "readout_error_1", "carbon_t1_ns", "carbon_t2_ns", "carbon_init_depolarise",
+            "carbon_rot_xy_depolarise", "carbon_rot_z_depolarise", "electron_carbon_depolarise",
+        ),
+        0,
+    )  # fmt: skip
+    slow = ("carbon_init_ns", "carbon_rot_xy_ns", "carbon_rot_z_ns", "electron_carbon_ns")
+    return NvConfig(num_qubits=num_qubits, **{**quiet, **dict.fromkeys(slow, 5_000), **values})
 
 
 class ScriptedCnpu:
@@ -415,10 +429,17 @@ def assert_consistent(qnpu: Qnpu) -> None:
         assert (process in qnpu.memory.waiting) == waits_for_memory
     for place, owner in enumerate(owners):
         assert owner in (FREE, NETWORK) or held.get(place) == owner, f"qubit {place} is lost to {owner}"
+        binding = qnpu.memory.bound[place]
+        assert (binding is None) == (owner in (FREE, NETWORK)), f"qubit {place} of {owner}: {binding}"
+        if binding is not None:
+            assert binding.qubit == place
+            assert binding.process.virtual[binding.virtual] == place
+    assert_placed(qnpu)
+    exclusive = qnpu.driver.spec.attempt_exclusive
     reserved: list[int] = []
-    exclusive = qnpu.driver.spec.attempt_exclusive  # attempts on one link at a time, with the same qubit
     for link in qnpu.netstack.links.values():
-        if link.qubit is not None and not (exclusive and link.qubit in reserved):
+        assert link.qubit is not None or not link.registered, "it attempts with a qubit that it has not got"
+        if link.qubit is not None and not (exclusive and link.qubit in reserved):  # its links may share one
             reserved.append(link.qubit)
         for sequence, item in link.items.items():
             assert item.sequence == sequence
@@ -427,6 +448,17 @@ def assert_consistent(qnpu: Qnpu) -> None:
     assert len(set(reserved)) == len(reserved), "one qubit is reserved twice"
     for place in reserved:
         assert owners[place] == NETWORK
+
+
+def assert_placed(qnpu: Qnpu) -> None:
+    """Virtual qubit 0 of a program in the device's own flavour is where it is pinned; nobody waits for a
+    device that is free."""
+    communication = qnpu.memory.communication
+    for process in qnpu.processes.values():
+        if process.flavour != "vanilla" and not all(communication) and 0 in process.virtual:
+            assert communication[process.virtual[VirtualQubit(0)]]
+        if process.state == "waiting" and process.wait is not None and process.wait.kind == "device":
+            assert qnpu.network.entangling.is_taken()
 
 
 def assert_quiet(bench: Bench) -> None:
@@ -445,6 +477,7 @@ def assert_quiet(bench: Bench) -> None:
             assert not link.backlog
             assert not link.held
             assert link.outstanding is None
+            assert link.qubit is None and not link.registered
     for link_state in bench.world._links.values():
         assert link_state.stretch is None
 

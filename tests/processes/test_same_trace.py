@@ -18,8 +18,12 @@ SHOTS = 3
 DISTURBED = {"testing.jitter_ns": 20_000, "testing.permute_ranks": True}
 
 
+NV = {"nodes.*.device": {"kind": "nv", "num_qubits": 4}}  # moves, and devices that are shared with attempts
+
+
 def disturbed(name: str) -> NetworkConfig:
-    return with_values(load_network(name), {"os": "qnodeos", **DISTURBED})
+    name, _, hardware = name.partition(" on ")
+    return with_values(load_network(name), {"os": "qnodeos", **DISTURBED, **(NV if hardware else {})})
 
 
 def apps_for(name: str) -> list[str]:
@@ -35,7 +39,9 @@ def apps_for(name: str) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module", params=["two_generic", "three_generic", "star6", "two_nv"])
+@pytest.fixture(
+    scope="module", params=["two_generic", "two_generic on nv", "three_generic", "star6", "two_nv"]
+)
 def started(request: pytest.FixtureRequest) -> Iterator[ProcessNetwork]:
     """One network of processes per size, which serves every application through reset."""
     with ProcessNetwork(disturbed(request.param)) as processes:
