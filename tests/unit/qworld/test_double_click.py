@@ -72,10 +72,11 @@ def test_mean_time_of_a_pair_over_a_kilometre(parameters: dict[str, Any], eta: f
 # --- optical modes --------------------------------------------------------------------------------------
 
 unit = st.floats(0, 1)
+efficiency = st.just(0.0) | st.floats(1e-12, 1)
 dark = st.just(0.0) | st.floats(1e-12, 0.9)  # in between no attempt ever succeeds by one
 
 
-@given(unit, unit, dark, unit, st.sampled_from(["threshold", "resolving"]))
+@given(efficiency, efficiency, dark, unit, st.sampled_from(["threshold", "resolving"]))
 @settings(max_examples=15, deadline=None)
 def test_states_and_probabilities_are_those_of_optical_modes(
     eta_a: float, eta_b: float, dark: float, visibility: float, kind: Any

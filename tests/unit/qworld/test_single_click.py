@@ -134,11 +134,12 @@ def test_phase_that_is_known_better_and_better_costs_less_and_less() -> None:
 # --- optical modes --------------------------------------------------------------------------------------
 
 unit = st.floats(0, 1)
+efficiency = st.just(0.0) | st.floats(1e-12, 1)
 dark = st.just(0.0) | st.floats(1e-12, 0.9)  # in between no attempt ever succeeds by one
 inner = st.floats(0.001, 0.999)
 
 
-@given(inner, inner, unit, unit, dark, unit, st.sampled_from(["threshold", "resolving"]))
+@given(inner, inner, efficiency, efficiency, dark, unit, st.sampled_from(["threshold", "resolving"]))
 @settings(max_examples=60, deadline=None)
 def test_states_and_probabilities_are_those_of_optical_modes(
     alpha_a: float, alpha_b: float, eta_a: float, eta_b: float, dark: float, visibility: float, kind: Any
