@@ -33,7 +33,7 @@ class Device(ABC):
         self.engine = engine
         self.qubits: list[Qubit | None] = [None] * num_qubits
         self.busy_ns = 0  # end of the last operation
-        self._last = ("", -1)  # gate and start of the last operation
+        self._last_gate, self._last_ns = "", -1  # of the last operation, and its start
 
     # --- what a kind of hardware says -----------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Device(ABC):
         """As new; the engine is cleared by its owner."""
         self.qubits = [None] * len(self.qubits)
         self.busy_ns = 0
-        self._last = ("", -1)
+        self._last_gate, self._last_ns = "", -1
 
     def operate(self, op: DeviceOp, stream: Stream) -> tuple[int, int]:
         """Do one native operation; returns (end in ns, response code).
@@ -107,25 +107,29 @@ class Device(ABC):
             return self._operate_all(op)
         if not 0 <= qubit < len(self.qubits) or op.qubit2 >= len(self.qubits) or op.qubit2 == qubit:
             return start, Response.INVALID_QUBIT
-        if start < self.busy_ns and not (op.gate in self.parallel and self._last == (op.gate, start)):
+        gate = op.gate
+        busy_ns = self.busy_ns
+        if start < busy_ns and not (
+            gate in self.parallel and self._last_gate == gate and self._last_ns == start
+        ):
             return start, Response.HARDWARE_FAILURE
         try:
             end = start + self.duration_ns(op)
         except KeyError:
             return start, Response.UNSUPPORTED_REQUEST
-        self.busy_ns = max(end, self.busy_ns) if start < self.busy_ns else end
-        self._last = (op.gate, start)
+        self.busy_ns = end if end > busy_ns else busy_ns
+        self._last_gate, self._last_ns = gate, start
         engine = self.engine
         q = self.qubits[qubit] or self._fresh(qubit, start)
         if kind == _ONE_QUBIT:
             engine.idle_until(q, start)
-            engine.apply1(q, self.map1(op.gate, op.n, op.d, qubit))
+            engine.apply1(q, self.map1(gate, op.n, op.d, qubit))
         elif kind == _TWO_QUBIT:
             q2 = self.qubits[op.qubit2] or self._fresh(op.qubit2, start)
             engine.idle_until(q, start)
             engine.idle_until(q2, start)
             try:
-                engine.apply2(q, q2, self.map2(op.gate, op.n, op.d, qubit, op.qubit2))
+                engine.apply2(q, q2, self.map2(gate, op.n, op.d, qubit, op.qubit2))
             except GroupTooLarge:
                 return start, Response.SIMULATION_LIMIT
             engine.touch(q2, end)
@@ -154,7 +158,7 @@ class Device(ABC):
         except GroupTooLarge:
             return start, Response.SIMULATION_LIMIT
         self.busy_ns = end
-        self._last = (op.gate, start)
+        self._last_gate, self._last_ns = op.gate, start
         for q in self.qubits:
             if q is not None:
                 self.engine.touch(q, end)

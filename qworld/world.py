@@ -14,7 +14,6 @@ from qruntime.errors import DriverError
 from qruntime.limits import GROUP_QUBITS
 from qruntime.messages import (
     Attempted,
-    DeviceOp,
     Entangle,
     Herald,
     OpCode,
@@ -31,6 +30,7 @@ from qworld.linkstate import FirstAttempt, LinkState, Side, Stretch
 
 _BREAKPOINT, _DISCARD, _SUCCESS = int(OpCode.BREAKPOINT), int(OpCode.DISCARD), int(Response.SUCCESS_ZERO)
 _RESPONSES = frozenset(map(int, Response))
+_UNKNOWN = int(Response.UNKNOWN_FAILURE)
 
 
 class World:
@@ -86,7 +86,7 @@ class World:
             device.reset()
             try:
                 device.begin_shot(partial(self._stream_of, self._nodes[node]))
-            except Exception as error:  # other people's code, as in `_done_by`
+            except Exception as error:  # other people's code, as in `_operate`
                 what = f"raised {type(error).__name__} as a shot began: {error}"
                 raise DriverError(f"the device model of {self._nodes[node]} {what}") from error
         for link in self._links.values():
@@ -127,7 +127,16 @@ class World:
             if op.op == _BREAKPOINT:
                 effects += self._breakpoints.reached(node, op, self.tracing)
                 continue
-            end, response, detail = self._done_by(device, op, stream)
+            detail = ""
+            try:
+                end, response = device.operate(op, stream)
+            except Exception as error:  # a model is other people's code: an answer, not the end of the world
+                end, response = op.start_ns, _UNKNOWN
+                detail = f"its model raised {type(error).__name__}: {error}"
+            if end.__class__ is not int or end < op.start_ns or response not in _RESPONSES:
+                detail = f"its model let {op.gate} begin at {op.start_ns} ns and end at {end!r}"
+                detail += f", and answered {response!r} (rule timing)"
+                end, response = op.start_ns, _UNKNOWN
             if self.tracing and op.op != _DISCARD:
                 effects.append(
                     Emit(
@@ -142,24 +151,6 @@ class World:
                 at = self._answered_at(node, end)
                 effects.append(Send(src, Outcome(op.ref, int(response), detail), max(at - now_ns, 0)))
         return effects
-
-    @staticmethod
-    def _done_by(device: Device, op: DeviceOp, stream: Stream) -> tuple[int, int, str]:
-        """When an operation ended, the response, and what a faulty device model said.
-
-        A model is other people's code: what it raises is an answer to the one who asked, not the end of the
-        world.
-        """
-        try:
-            end, response = device.operate(op, stream)
-        except Exception as error:
-            return op.start_ns, Response.UNKNOWN_FAILURE, f"its model raised {type(error).__name__}: {error}"
-        if not isinstance(end, int) or end < op.start_ns or response not in _RESPONSES:
-            detail = (
-                f"its model let {op.gate} begin at {op.start_ns} ns, end at {end!r} and answered {response!r}"
-            )
-            return op.start_ns, Response.UNKNOWN_FAILURE, detail
-        return end, response, ""
 
     def _answered_at(self, node: int, t_ns: int) -> int:
         """When the device of a node can answer: at the next tick of its clock."""
