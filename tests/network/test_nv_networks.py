@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,54 @@ def test_pairs_of_the_experiment_are_psi_plus_or_psi_minus_at_the_published_rate
     assert_within(result.metrics["error_x"], 0.5)
     mean_ns = result.sim_time_ns / result.shots / 3
     assert mean_ns == pytest.approx(570e6, rel=4 / math.sqrt(6000) + 0.01)  # 1 %: what is not attempts
+
+
+NATIVE = '''
+"""A Bell pair of the electron and a carbon, which is measured by way of the electron."""
+FLAVOUR = "nv"
+TEXT = """
+set Q0 0
+set Q1 1
+qalloc Q0
+init Q0
+qalloc Q1
+init Q1
+rot_y Q0 8 4
+crot_x Q0 Q1 8 4
+rot_z Q0 24 4
+rot_x Q1 24 4
+meas Q0 M0
+qfree Q0
+qalloc Q0
+init Q0
+mov Q1 Q0
+meas Q0 M1
+ret_reg M0
+ret_reg M1
+"""
+
+async def main(node):
+    registers, _ = await node.run_subroutine(TEXT)
+    return {"equal": registers["M0"] == registers["M1"], "one": registers["M0"]}
+
+ROLES = {"main": main}
+'''
+
+
+def test_program_in_the_flavour_of_the_device_runs_as_it_is(tmp_path: Path) -> None:
+    """N = 300, seed 6, 4 sigma, without noise; on another device it is told which flavours run there."""
+    path = tmp_path / "native.py"
+    path.write_text(NATIVE)
+    values = {
+        f"nodes.*.device.{name}": 0
+        for name in (
+            "electron_t1_ns", "electron_t2_ns", "carbon_t1_ns", "carbon_t2_ns", "electron_init_depolarise",
+            "carbon_init_depolarise", "carbon_rot_xy_depolarise", "carbon_rot_z_depolarise",
+            "electron_carbon_depolarise", "readout_error_0", "readout_error_1",
+        )
+    }  # fmt: skip
+    found = qnos.run(path, "two_nv", shots=300, seed=6, values=values).results["main"]
+    assert all(found["equal"])
+    assert abs(sum(found["one"]) - 150) < 4 * math.sqrt(300) / 2
+    refused = qnos.run(path, "two_generic", shots=1)
+    assert "flavour 'nv' does not run on this device; it takes vanilla" in refused.errors[0].message
