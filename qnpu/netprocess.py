@@ -43,6 +43,8 @@ class NetworkProcess:
     is_network = True
     pid = NETWORK
     priority = 0
+    deadline_ns: int | None = None
+    weight = 1
 
     def __init__(self, qnpu: Qnpu, stack: NetworkStack, basis_stream: Callable[[], Stream]) -> None:
         self._qnpu = qnpu
