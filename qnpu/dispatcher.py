@@ -104,6 +104,7 @@ class Dispatcher:
         """The processor is free; the policy hears how long the process had it."""
         self.running = None
         self.policy.ran(process, now_ns - self._dispatched_ns)
+        self._qnpu.network.sharing.turn_over(process)
 
     def take_away(self, process: Process, now_ns: int) -> None:
         """A process that is to end or to be aborted leaves the processor or the ready list."""
@@ -115,6 +116,7 @@ class Dispatcher:
             self._qnpu.cancel_timer(CLOCK)
         elif process in self.ready:
             self._leave(process)
+            self._qnpu.network.sharing.turn_over(process)
 
     def _may_interrupt(self, running: Process) -> bool:
         """Whether the policy may take the processor from it now."""
@@ -168,5 +170,6 @@ class Dispatcher:
                 self._told_arrived(process)
         else:
             self.make_ready(process)
+            qnpu.network.sharing.turn_over(process)
         if qnpu.tracing:
             qnpu.trace("processor", "PROCESSOR_PREEMPT_USER_PROCESS", process.pid)

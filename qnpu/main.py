@@ -125,7 +125,7 @@ class Qnpu:
         elif cls is Herald:
             self.network.on_herald(message)  # type: ignore[arg-type]
         elif cls is Attempted:
-            self.network.on_attempted(message)  # type: ignore[arg-type]
+            self.network.sharing.attempted(message, now_ns)  # type: ignore[arg-type]
         elif src in self._peer_ids:
             self.netstack.agreement.take(self._peer_ids[src], message, now_ns)
 
@@ -328,6 +328,7 @@ class Qnpu:
     def device_freed(self) -> None:
         """The device is done with attempts: all who wait for it, or for a qubit reserved for them, try
         again."""
+        self.network.sharing.freed()
         self._retry_memory()
         for process in self.processes.values():
             wait = process.wait
