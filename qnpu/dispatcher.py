@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qnpu.netprocess import NetworkProcess
 from qnpu.process import Process
-from qnpu.registry import policy
+from qnpu.registry import maker
 from qnpu.scheduler import Schedulable, View
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ class Dispatcher:
     def __init__(self, qnpu: Qnpu, run: Callable[[Process, int], None]) -> None:
         self._qnpu = qnpu
         self._run = run
+        self._make = maker(qnpu.settings.scheduler, qnpu.settings.scheduler_options)
         self.reset()
 
     def reset(self) -> None:
         """Nobody runs, nobody waits, and the policy is as new."""
-        settings = self._qnpu.settings
-        self.policy = policy(settings.scheduler, settings.scheduler_options)
+        self.policy = self._make()
         self._preemptive = self.policy.preemptive
         self._told_arrived = getattr(self.policy, "arrived", None)
         self._told_left = getattr(self.policy, "left", None)
@@ -168,6 +168,8 @@ class Dispatcher:
             insort(self.ready, process, key=_arrival)
             if self._told_arrived is not None:
                 self._told_arrived(process)
+            if qnpu.tracing:
+                qnpu.trace("scheduler", "SCHEDULER_ARRIVE_USER_PROCESS", process.pid)
         else:
             self.make_ready(process)
             qnpu.network.sharing.turn_over(process)

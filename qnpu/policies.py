@@ -151,11 +151,11 @@ class FairShareOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 class FairSharePolicy:
     """Fair share: the network process first, then the user with the least processor time over weight.
 
-    This is start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996). A process that was away does not
-    save up: it begins at the account of the one that got the processor last. Promises: of two processes that
-    both stay ready, processor time over weight differs by no more than the longest turn of each over its
-    weight; a turn is `min_slice_ns`, or what it takes to catch up, and at most one stretch that cannot be
-    interrupted. None starves.
+    Accounts are kept as in start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996). A process that was
+    away does not save up: it begins at the least account of those that want the processor too. Promises: of
+    two processes that both stay ready, processor time over weight differs by no more than the longest turn of
+    each over its weight; a turn is `min_slice_ns`, or what it takes to catch up, and at most one stretch that
+    cannot be interrupted. None starves.
     """
 
     schema: ClassVar[type[Any]] = FairShareOptions
@@ -164,7 +164,8 @@ class FairSharePolicy:
     def __init__(self, options: FairShareOptions) -> None:
         self._slice_ns = options.min_slice_ns
         self._accounts: dict[int, int] = {}  # pid -> virtual time at which what it has had ends
-        self._virtual = 0  # account of the one that got the processor last
+        self._virtual = 0  # no account of those that want the processor is less
+        self._new: list[Schedulable] = []  # without a place in the order yet
         self._heap: list[tuple[int, int]] = []
         self._ready: dict[int, Schedulable] = {}  # by arrival
         self._interrupted: Schedulable | None = None  # by the network process, in its slice
@@ -179,11 +180,8 @@ class FairSharePolicy:
         if process.arrival == self._turn and self._left_ns > 0:
             self._interrupted = process
             return
-        account = self._accounts.get(process.pid, 0)
-        if account < self._virtual:
-            account = self._virtual
         self._ready[process.arrival] = process
-        heappush(self._heap, (account, process.arrival))
+        self._new.append(process)
 
     def left(self, process: Schedulable) -> None:
         """Its entry in the heap is forgotten when it comes up."""
@@ -200,6 +198,8 @@ class FairSharePolicy:
         if self._interrupted is not None:
             self._since_ns = now_ns
             return self._interrupted, None
+        if self._new:
+            self._admit(now_ns, running)
         heap, ready = self._heap, self._ready
         while heap[0][1] not in ready:
             heappop(heap)
@@ -211,7 +211,7 @@ class FairSharePolicy:
             if now_ns < end_ns:
                 return None, end_ns
         heappop(heap)
-        self._virtual = least  # never less than before: nobody arrives with less
+        self._virtual = least
         self._turn = arrival
         self._left_ns = self._slice_ns
         self._since_ns = now_ns
@@ -227,3 +227,20 @@ class FairSharePolicy:
             self._accounts = {pid: end for pid, end in accounts.items() if end >= self._virtual}
         if process.arrival == self._turn:
             self._left_ns -= ns
+            if not self._ready:  # nobody else wants the processor
+                self._virtual = max(self._virtual, accounts[process.pid])
+
+    def _admit(self, now_ns: int, running: Schedulable | None) -> None:
+        """Give those who came a place, at the least account of those who were here or at their own."""
+        heap, ready = self._heap, self._ready
+        while heap and heap[0][1] not in ready:
+            heappop(heap)
+        accounts = [heap[0][0]] if heap else []
+        if running is not None:
+            had_ns = now_ns - self._since_ns
+            accounts.append(self._accounts[running.pid] + (had_ns << SCALE_BITS) // running.weight)
+        self._virtual = max(self._virtual, min(accounts, default=0))
+        for process in self._new:
+            account = max(self._accounts.get(process.pid, 0), self._virtual)
+            heappush(heap, (account, process.arrival))
+        self._new.clear()

@@ -7,7 +7,8 @@ check a network file.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -67,17 +68,22 @@ def policy_class(name: str) -> type[Policy]:
 
 
 def policy(name: str, options: Mapping[str, Any] | None = None) -> Policy:
-    """A fresh policy by name; `options` are checked by its schema.
+    """A fresh policy by name; raises `ConfigError` as `maker` does."""
+    return maker(name, options or {})()
 
-    Raises `ConfigError` as `policy_class` does, for options that its schema refuses, and if it cannot be
-    made of them.
+
+def maker(name: str, options: Mapping[str, Any]) -> Callable[[], Policy]:
+    """What makes fresh policies of that name; `options` are checked by its schema.
+
+    Raises `ConfigError` as `policy_class` does, and for options that its schema refuses; what it gives
+    raises it if no policy can be made of them.
     """
     cls = policy_class(name)
     try:
-        checked = msgspec.convert(dict(options or {}), cls.schema, strict=False)
+        checked = msgspec.convert(dict(options), cls.schema, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"options of scheduler {name!r}: {error}", scheduler=name) from None
-    return made(name, cls, checked)
+    return partial(made, name, cls, checked)
 
 
 def made(name: str, cls: type[Policy], options: Any) -> Policy:
