@@ -17,6 +17,7 @@ MODULES = {
     "isa_decode": "Instruction set",
     "sdk": "SDK",
     "qnpu": "QNPU",
+    "scheduler": "Scheduler",
     "startup": "Start",
     "memory": "Memory",
 }

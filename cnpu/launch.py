@@ -39,6 +39,10 @@ class Launch(msgspec.Struct):
 
     `placement` gives the node of every role, in the order of the roles; `inputs` are keyword arguments of
     `main`. It begins at simulated time `start_ns`.
+
+    The last three are for the scheduling policies of QNPUs: a higher `priority` is more urgent, `deadline_ns`
+    is the simulated time by which it should be over (None: whenever), `weight` (1 or more) is its share of
+    the processor compared with others.
     """
 
     session: int
@@ -50,6 +54,8 @@ class Launch(msgspec.Struct):
     start_ns: int = 0
     flavour: str = "vanilla"
     priority: int = 0
+    deadline_ns: int | None = None
+    weight: int = 1
 
 
 class Ended(msgspec.Struct):

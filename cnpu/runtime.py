@@ -173,7 +173,16 @@ class Cnpu:
         self._programs[pid] = program
         program.send(
             self.qnpu,
-            Register(pid, launch.app, self._max_qubits, launch.flavour, launch.priority, routes.sockets),
+            Register(
+                pid,
+                launch.app,
+                self._max_qubits,
+                launch.flavour,
+                launch.priority,
+                routes.sockets,
+                launch.deadline_ns,
+                launch.weight,
+            ),
             self.qnpu_latency_ns,
         )
         if self.tracing:

@@ -35,7 +35,7 @@ from qnos.config import (
 from qnos.documents import Document, in_short, nearest
 from qnos.documents import Path as FieldPath
 from qnos.hosts_section import read_addresses, read_keys
-from qnos.kinds import described, device_schema, link_schema
+from qnos.kinds import described, device_schema, link_schema, with_scheduler
 from qnos.sets import with_set
 from qruntime.errors import ConfigError
 from qworld.links import KINDS
@@ -207,7 +207,7 @@ def _os(document: Document, given: Any) -> OsConfig:
     return OsConfig(
         preset=named.preset,
         cnpu=_merged(document, "cnpu", base.cnpu, named.cnpu),
-        qnpu=_merged(document, "qnpu", base.qnpu, named.qnpu),
+        qnpu=with_scheduler(document, _merged(document, "qnpu", base.qnpu, named.qnpu)),
         latency=_merged(document, "latency", base.latency, named.latency),
     )
 

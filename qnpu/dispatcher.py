@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from qnpu.netprocess import NetworkProcess
 from qnpu.process import Process
-from qnpu.scheduler import Schedulable, View, policy
+from qnpu.registry import maker
+from qnpu.scheduler import Schedulable, View
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
@@ -16,26 +19,40 @@ CLOCK = "clock"  # the timer of the process that has the processor
 _RECHECK = "recheck"  # the timer of a policy that wants to be asked again
 
 
-class Dispatcher:
-    """Keeps the ready list. `run(process, now)` is called when a process gets the processor."""
+_arrival = attrgetter("arrival")
 
-    def __init__(self, qnpu: Qnpu, scheduler: str, run: Callable[[Process, int], None]) -> None:
+
+class Dispatcher:
+    """Keeps the ready list, in the order that `View` promises.
+
+    `run(process, now)` is called when a process gets the processor.
+    """
+
+    def __init__(self, qnpu: Qnpu, run: Callable[[Process, int], None]) -> None:
         self._qnpu = qnpu
-        self._scheduler = scheduler
         self._run = run
+        self._make = maker(qnpu.settings.scheduler, qnpu.settings.scheduler_options)
         self.reset()
 
     def reset(self) -> None:
         """Nobody runs, nobody waits, and the policy is as new."""
-        self.policy = policy(self._scheduler)
+        self.policy = self._make()
+        self._preemptive = self.policy.preemptive
+        self._told_arrived = getattr(self.policy, "arrived", None)
+        self._told_left = getattr(self.policy, "left", None)
         self.running: Process | None = None
         self.ready: list[Schedulable] = []
         self._dispatched_ns = 0
         self._arrivals = 0
+        self._recheck_ns = -1  # when the policy will be asked again; -1: when something happens
 
     def make_ready(self, process: Process) -> None:
         """A user process wants the processor."""
-        self._arrive(process)
+        process.arrival = self._arrivals
+        self._arrivals += 1
+        self.ready.append(process)
+        if self._told_arrived is not None:
+            self._told_arrived(process)
         if self._qnpu.tracing:
             self._qnpu.trace("scheduler", "SCHEDULER_ARRIVE_USER_PROCESS", process.pid)
 
@@ -43,29 +60,33 @@ class Dispatcher:
         """The network process has work."""
         if network in self.ready:
             return
-        self._arrive(network)
+        network.arrival = self._arrivals
+        self._arrivals += 1
+        self.ready.insert(0, network)
+        if self._told_arrived is not None:
+            self._told_arrived(network)
         qnpu = self._qnpu
         if qnpu.tracing:
             qnpu.trace("scheduler", "SCHEDULER_ARRIVE_NET_PROCESS", -1)
             running = self.running
-            if running is not None:
+            if running is not None and not self._may_interrupt(running):
                 qnpu.trace("scheduler", "SCHEDULER_HIGH_PRIO_PROCESS_WAITS_ON_LOWER_PRIO", -1, (running.pid,))
 
     def schedule(self, now_ns: int) -> None:
         """Let the policy say who has the processor, until nobody wants it or things are to stay."""
         qnpu = self._qnpu
+        recheck_ns: int | None = None
         while self.ready:
             running = self.running
-            if running is not None and (not self.policy.preemptive or running.outcome_ref >= 0):
-                return
+            if running is not None and not self._may_interrupt(running):
+                break
             chosen, recheck_ns = self.policy.decide(View(now_ns, running, self.ready))
-            if recheck_ns is not None:
-                qnpu.set_timer(_RECHECK, recheck_ns, lambda now: None)
             if chosen is None or chosen is running:
-                return
+                break
+            recheck_ns = None  # whoever it was to be asked about has the processor now
+            self._leave(chosen)
             if running is not None:
-                self._preempt(running, now_ns)
-            self.ready.remove(chosen)
+                self._preempt(running, chosen.is_network, now_ns)
             if isinstance(chosen, Process):
                 self._dispatch(chosen, now_ns)
                 continue
@@ -76,11 +97,14 @@ class Dispatcher:
             chosen.perform(now_ns)
             if qnpu.tracing:
                 qnpu.trace("processor", "PROCESSOR_FINISH_NET_PROCESS", -1)
+        if recheck_ns is not None or self._recheck_ns >= 0:
+            self._ask_again(recheck_ns)
 
     def release(self, process: Process, now_ns: int) -> None:
         """The processor is free; the policy hears how long the process had it."""
         self.running = None
         self.policy.ran(process, now_ns - self._dispatched_ns)
+        self._qnpu.network.sharing.turn_over(process)
 
     def take_away(self, process: Process, now_ns: int) -> None:
         """A process that is to end or to be aborted leaves the processor or the ready list."""
@@ -91,12 +115,31 @@ class Dispatcher:
             process.clock_ns = 0
             self._qnpu.cancel_timer(CLOCK)
         elif process in self.ready:
-            self.ready.remove(process)
+            self._leave(process)
+            self._qnpu.network.sharing.turn_over(process)
 
-    def _arrive(self, process: Schedulable) -> None:
-        process.arrival = self._arrivals
-        self._arrivals += 1
-        self.ready.append(process)
+    def _may_interrupt(self, running: Process) -> bool:
+        """Whether the policy may take the processor from it now."""
+        return self._preemptive and running.outcome_ref < 0
+
+    def _leave(self, process: Schedulable) -> None:
+        self.ready.remove(process)
+        if self._told_left is not None:
+            self._told_left(process)
+
+    def _ask_again(self, at_ns: int | None) -> None:
+        """Set or forget the timer of a policy that wants to be asked again."""
+        if at_ns == self._recheck_ns:
+            return
+        self._recheck_ns = -1
+        if at_ns is None:
+            self._qnpu.cancel_timer(_RECHECK)
+            return
+        self._recheck_ns = at_ns
+        self._qnpu.set_timer(_RECHECK, at_ns, self._asked_again)
+
+    def _asked_again(self, now_ns: int) -> None:
+        self._recheck_ns = -1  # the event that this is will end with `schedule`
 
     def _dispatch(self, process: Process, now_ns: int) -> None:
         if self._qnpu.tracing:
@@ -110,12 +153,25 @@ class Dispatcher:
         self._dispatched_ns = now_ns
         self._run(process, now_ns)
 
-    def _preempt(self, process: Process, now_ns: int) -> None:
-        """Take the processor away at an instruction boundary; what it had still to spend stays with it."""
-        self._qnpu.cancel_timer(CLOCK)
+    def _preempt(self, process: Process, by_network: bool, now_ns: int) -> None:
+        """Take the processor away at an instruction boundary; what it had still to spend stays with it.
+
+        One that the network process interrupts keeps its place.
+        """
+        qnpu = self._qnpu
+        qnpu.cancel_timer(CLOCK)
         process.left_ns = max(process.clock_ns - now_ns, 0)
         process.move("preempt")
-        self.release(process, now_ns)
-        self.make_ready(process)
-        if self._qnpu.tracing:
-            self._qnpu.trace("processor", "PROCESSOR_PREEMPT_USER_PROCESS", process.pid)
+        self.running = None
+        self.policy.ran(process, now_ns - self._dispatched_ns)
+        if by_network:
+            insort(self.ready, process, key=_arrival)
+            if self._told_arrived is not None:
+                self._told_arrived(process)
+            if qnpu.tracing:
+                qnpu.trace("scheduler", "SCHEDULER_ARRIVE_USER_PROCESS", process.pid)
+        else:
+            self.make_ready(process)
+            qnpu.network.sharing.turn_over(process)
+        if qnpu.tracing:
+            qnpu.trace("processor", "PROCESSOR_PREEMPT_USER_PROCESS", process.pid)

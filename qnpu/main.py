@@ -19,7 +19,7 @@ from qnpu.memory import MemoryManager
 from qnpu.netstack import NetworkStack
 from qnpu.placement import Placement
 from qnpu.process import Process
-from qnpu.processor import FINISHED, OUTCOME, SLEEPING, Processor
+from qnpu.processor import DRAINING, FINISHED, OUTCOME, SLEEPING, Processor
 from qnpu.requests import Request
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
@@ -73,7 +73,7 @@ class Qnpu:
         self.driver = driver
         self.memory = MemoryManager(driver.spec)
         self.placement = Placement(self)
-        self.dispatcher = Dispatcher(self, settings.scheduler, self._run)
+        self.dispatcher = Dispatcher(self, self._run)
         self.netstack = NetworkStack(self, {p: f"{nodes[p]}/qnpu" for p in latencies_ns}, self._basis_stream)
         self.network = self.netstack.process
         self.processor = Processor(self, self.dispatcher.policy.preemptive)
@@ -125,7 +125,7 @@ class Qnpu:
         elif cls is Herald:
             self.network.on_herald(message)  # type: ignore[arg-type]
         elif cls is Attempted:
-            self.network.on_attempted(message)  # type: ignore[arg-type]
+            self.network.sharing.attempted(message, now_ns)  # type: ignore[arg-type]
         elif src in self._peer_ids:
             self.netstack.agreement.take(self._peer_ids[src], message, now_ns)
 
@@ -193,6 +193,8 @@ class Qnpu:
             return
         if status == SLEEPING:
             self.set_timer(CLOCK, process.clock_ns, lambda now: self._run(process, now))
+        elif status == DRAINING:
+            self.set_timer(CLOCK, process.device_end_ns, lambda now: self._run(process, now))
         elif status == FINISHED:
             self._finish(process, now_ns)
         else:
@@ -326,6 +328,7 @@ class Qnpu:
     def device_freed(self) -> None:
         """The device is done with attempts: all who wait for it, or for a qubit reserved for them, try
         again."""
+        self.network.sharing.freed()
         self._retry_memory()
         for process in self.processes.values():
             wait = process.wait

@@ -29,7 +29,8 @@ from qnpu.requests import (
     keep_result,
     measure_result,
 )
-from qruntime.messages import ROTATION_GATES, Attempted, EntangleItem, Herald, OpCode
+from qnpu.sharing import Sharing
+from qruntime.messages import ROTATION_GATES, EntangleItem, Herald, OpCode
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class NetworkProcess:
     is_network = True
     pid = NETWORK
     priority = 0
+    deadline_ns: int | None = None
+    weight = 1
 
     def __init__(self, qnpu: Qnpu, stack: NetworkStack, basis_stream: Callable[[], Stream]) -> None:
         self._qnpu = qnpu
@@ -56,6 +59,7 @@ class NetworkProcess:
         self._gate_ns = qnpu.settings.gate_ns
         self._measure_ns = qnpu.settings.measure_ns
         self.entangling: Entangling = Entangling(qnpu.driver, stack.links.values(), qnpu.device_freed)
+        self.sharing = Sharing(qnpu, self, list(stack.links.values()))
         self.reset()
 
     def reset(self) -> None:
@@ -68,6 +72,7 @@ class NetworkProcess:
         ] = {}  # outcome reference -> what to do with the bit
         self._pending_refresh: dict[int, None] = {}
         self.entangling.reset()
+        self.sharing.reset()
 
     def refresh_soon(self, link: LinkLayer) -> None:
         """What can be made on this link may have changed: look again when the network process runs."""
@@ -111,6 +116,8 @@ class NetworkProcess:
     def _refresh(self, link: LinkLayer, now_ns: int) -> None:
         """Tell the device which pairs it may make on this link."""
         self._pending_refresh.pop(link.peer, None)
+        if self.sharing.holds_back(link):
+            return
         ready = [item for item in link.items.values() if self._is_ready(item, now_ns)]
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
@@ -162,17 +169,11 @@ class NetworkProcess:
 
     def lend_device(self, now_ns: int) -> bool:
         """Whether somebody may use the device now, which then leaves the entangling state for a while."""
-        if not self.entangling.in_the_way:
-            return True
-        if self.entangling.is_taken():
-            return False
-        for link in self.entangling.step_aside(now_ns):
-            self.refresh_soon(link)
-        return True
+        return self.sharing.lend(now_ns)
 
-    def on_attempted(self, answer: Attempted) -> None:
-        """The device's first attempt is over: it knows whether the peer attempts too."""
-        self.entangling.attempted(self._stack.links[answer.peer], answer)
+    def link_to(self, peer: int) -> LinkLayer:
+        """Our end of the link to a peer."""
+        return self._stack.links[peer]
 
     def give_back(self, qubit: PhysicalQubit, now_ns: int) -> bool:
         """Give up a qubit that is reserved for attempts which are not running; False if it is not or they

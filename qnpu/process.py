@@ -108,6 +108,7 @@ class Process:
         "arrival",
         "clock_ns",
         "current",
+        "deadline_ns",
         "device_end_ns",
         "failed",
         "flavour",
@@ -130,11 +131,21 @@ class Process:
         "unreported",
         "virtual",
         "wait",
+        "weight",
     )
     is_network = False
 
     def __init__(
-        self, pid: int, owner: str, app: str, max_qubits: int, flavour: str, priority: int, now_ns: int
+        self,
+        pid: int,
+        owner: str,
+        app: str,
+        max_qubits: int,
+        flavour: str,
+        priority: int,
+        now_ns: int,
+        deadline_ns: int | None = None,
+        weight: int = 1,
     ):
         self.pid = pid
         self.owner = owner  # actor name of its CNPU
@@ -142,6 +153,8 @@ class Process:
         self.max_qubits = max_qubits
         self.flavour = flavour
         self.priority = priority
+        self.deadline_ns = deadline_ns
+        self.weight = weight
         self.started_ns = now_ns
         self.state = "idle"
         self.arrival = 0  # order in which processes became ready

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FINISHED: Final = "finished"  # the subroutine is over
 WAITING: Final = "waiting"  # process.wait says for what; the processor is free
 SLEEPING: Final = "sleeping"  # the process keeps the processor until its clock: a timer is needed
+DRAINING: Final = "draining"  # it keeps it until the end of its last device operation: likewise
 OUTCOME: Final = "outcome"  # the process keeps the processor until the device answers
 
 _INT_MAX: Final = 2**31 - 1
@@ -304,7 +305,12 @@ class Processor:
                 else:
                     raise AssertionError(f"processor met operation {kind} that the loader let pass")
                 pc += 1
-            if max(clock, process.device_end_ns) > now_ns:
+            if preemptive:  # what it has still to spend is its own, what the device takes is not
+                if clock > now_ns:
+                    return SLEEPING
+                if process.device_end_ns > now_ns:
+                    return DRAINING
+            elif max(clock, process.device_end_ns) > now_ns:
                 clock = max(clock, process.device_end_ns)
                 return SLEEPING
             return FINISHED

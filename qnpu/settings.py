@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -29,7 +29,17 @@ class QnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             ge=0, le=LONGEST_NS, description="from an entanglement request of this node to its first attempt"
         ),
     ] = 0
-    scheduler: Annotated[str, Meta(description="scheduling policy by name")] = "qnodeos"
+    scheduler: Annotated[
+        str, Meta(description="scheduling policy: qnodeos, round_robin, edf, fair_share, or a plug-in")
+    ] = "qnodeos"
+    scheduler_options: Annotated[dict[str, Any], Meta(description="parameters of the policy, by name")] = {}
+    attempt_batch: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="a user process that waits for a device which attempts entanglement has it after a "
+            "multiple of so many attempts; null: when they succeed"
+        ),
+    ] = None
     epr_start: Annotated[
         Literal["create", "both"],
         Meta(description="attempts begin when the peer acknowledged, or when both programs have asked"),

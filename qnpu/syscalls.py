@@ -46,7 +46,13 @@ def register(qnpu: Qnpu, src: str, call: Register, now_ns: int) -> None:
         known = "vanilla" if native == "vanilla" else f"vanilla and {native}"
         error = SubroutineError(f"flavour {call.flavour!r} does not run on this device; it takes {known}")
         return _refuse(qnpu, src, call.pid, "register", error)
-    process = Process(call.pid, src, call.app, call.max_qubits, call.flavour, call.priority, now_ns)
+    if call.weight < 1:
+        error = SubroutineError(f"weight {call.weight} of process {call.pid}; 1 or more is allowed")
+        return _refuse(qnpu, src, call.pid, "register", error)
+    process = Process(
+        call.pid, src, call.app, call.max_qubits, call.flavour, call.priority, now_ns,
+        call.deadline_ns, call.weight,
+    )  # fmt: skip
     qnpu.processes[src, call.pid] = process
     for socket, remote_node, remote_socket, min_fidelity in call.sockets:
         _open(qnpu, process, OpenEprSocket(call.pid, socket, remote_node, remote_socket, min_fidelity))

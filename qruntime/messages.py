@@ -22,7 +22,8 @@ from qruntime.errors import Fault
 class Register(Message, frozen=True, tag=1):
     """A program starts: make it a process.
 
-    The CNPU chooses `pid`, unique on its node for the life of the network.
+    The CNPU chooses `pid`, unique on its node for the life of the network. What `priority` (higher is more
+    urgent), `deadline_ns` (simulated time) and `weight` (1 or more) mean is up to the scheduling policy.
     """
 
     pid: int
@@ -31,6 +32,8 @@ class Register(Message, frozen=True, tag=1):
     flavour: str = "vanilla"
     priority: int = 0
     sockets: tuple[tuple[int, int, int, int], ...] = ()
+    deadline_ns: int | None = None
+    weight: int = 1
 
 
 class OpenEprSocket(Message, frozen=True, tag=2):

@@ -19,6 +19,7 @@ from qruntime.trace import Trace
 from tests.network.wiring import wired
 
 REVERSED = {"alice": "bob", "bob": "alice"}
+QUIET = {"kind": "generic", "num_qubits": 8, "t1_ns": 0, "t2_ns": 0, "two_qubit_gate_depolarise": 0}
 ENOUGH = {"nodes.*.device.num_qubits": 12}
 
 
@@ -79,6 +80,30 @@ def test_six_applications_on_a_perfect_network_all_stay_perfect(preset: str) -> 
         for session, ends in enumerate(sessions.shot(number)):
             assert len(ends) == 2 and not failures(ends)
             assert_ideal(sessions.metrics(session, ends))
+
+
+@pytest.mark.parametrize("scheduler", ["round_robin", "edf", "fair_share"])
+def test_applications_stay_perfect_under_every_policy(scheduler: str) -> None:
+    """Four programs per node, deadlines and weights drawn from seed 8; every policy interrupts."""
+    draw = Random(8)
+    values = {"os.qnpu.scheduler": scheduler, "os.qnpu.attempt_batch": 3, **ENOUGH}
+    if scheduler == "round_robin":
+        values["os.qnpu.scheduler_options"] = {"quantum_ns": 100_000}
+    network = with_values("two_generic", {"links.0.fidelity": 1.0, "nodes.*.device": QUIET})
+    sessions = Sessions(network, "distributed_cnot", "teleport", "bell_pair", "teleport", values=values)
+    for cnpu in sessions.simulation.actors.cnpus:
+        for launch in cnpu.launches:
+            launch.weight, launch.deadline_ns = draw.randrange(1, 5), draw.choice((None, 10_000_000))
+    trace: list[str] = []
+    for number in range(10):
+        sessions.simulation.shot(number, lambda actor, emit: trace.append(emit.event))
+        ended: list[dict[str, Ended]] = [{} for _ in sessions.apps]
+        for end in sessions.simulation.ended():
+            ended[end.session][end.role] = end
+        for session, ends in enumerate(ended):
+            assert not failures(ends)
+            assert_ideal(sessions.metrics(session, ends))
+    assert "PROCESSOR_PREEMPT_USER_PROCESS" in trace
 
 
 def test_both_directions_at_once() -> None:

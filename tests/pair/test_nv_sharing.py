@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -72,8 +73,9 @@ def assert_exclusive(bench: Bench, node: int) -> int:
     return len(taken)
 
 
-def check(seed: int, count: int = 60) -> Bench:
-    """Two to four programs on two or three nodes, most of them NV centres, with random calls."""
+def check(seed: int, count: int = 60, **os: Any) -> Bench:
+    """Two to four programs on two or three nodes, most of them NV centres, with random calls; `os` are more
+    settings of the QNPUs."""
     rng = random.Random(seed)
     nodes = ("alice", "bob", "charlie")[: rng.choice((2, 2, 3))]
     models: list[Link] = [
@@ -93,6 +95,7 @@ def check(seed: int, count: int = 60) -> Bench:
         unclaimed_timeout_ns=50_000,
         accept_grace_ns=40_000,
         instruction_budget=500,
+        **os,
     )
     device = nv(
         rng.choice((1, 2, 3, 4)),

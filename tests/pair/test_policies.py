@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
-
-from qnpu import scheduler
-from qnpu.scheduler import Schedulable, View
+from qnpu.scheduler import NoOptions, Schedulable, View
 from qnpu.settings import QnpuSettings
 from tests.pair.harness import Bench
 
 LONG = "set Q0 0\nqalloc Q0\ninit Q0\n" + "x Q0\n" * 10 + "meas Q0 M0\nret_reg M0"
 SHORT = "set Q0 0\nqalloc Q0\ninit Q0\nmeas Q0 M0\nret_reg M0"
-COSTS = QnpuSettings(scheduler="test", gate_ns=1_000, measure_ns=5_000)
 
 
 class Newest:
     """The process that became ready last has the processor, at once."""
 
+    schema = NoOptions
     preemptive = True
 
-    def __init__(self) -> None:
+    def __init__(self, options: NoOptions) -> None:
         self.ran_ns: dict[int, int] = {}
         self.asked: list[int] = []
 
@@ -38,7 +35,11 @@ class Newest:
 class Reluctant:
     """First come first served, but nobody before 50 us; asks to be asked again then."""
 
+    schema = NoOptions
     preemptive = False
+
+    def __init__(self, options: NoOptions) -> None:
+        pass
 
     def decide(self, view: View) -> tuple[Schedulable | None, int | None]:
         if view.now_ns < 50_000:
@@ -49,22 +50,20 @@ class Reluctant:
         pass
 
 
-def bench_with(monkeypatch: pytest.MonkeyPatch, make: type) -> Bench:
-    monkeypatch.setitem(scheduler._POLICIES, "test", make)
-    return Bench(("alice",), settings=COSTS)
+def bench_with(policy: type) -> Bench:
+    settings = QnpuSettings(scheduler=f"{__name__}:{policy.__name__}", gate_ns=1_000, measure_ns=5_000)
+    return Bench(("alice",), settings=settings)
 
 
-def test_preempted_process_goes_on_where_it_was_and_loses_no_time_it_had_spent(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bench = bench_with(monkeypatch, Newest).program(0, 1, LONG).program(0, 2, SHORT, at_ns=4_500)
+def test_preempted_process_goes_on_where_it_was_and_loses_no_time_it_had_spent() -> None:
+    bench = bench_with(Newest).program(0, 1, LONG).program(0, 2, SHORT, at_ns=4_500)
     bench.run()
     done = {message.pid: (at, dict(message.registers)[3]) for at, message in bench.cnpus[0].got}
     assert done[2][1] == 0
     assert done[1][1] == 0  # ten X are none
     assert done[2][0] < done[1][0]
     assert "PROCESSOR_PREEMPT_USER_PROCESS" in bench.events("processor")
-    alone = bench_with(monkeypatch, Newest).program(0, 1, LONG).run().cnpus[0].got[0][0]
+    alone = bench_with(Newest).program(0, 1, LONG).run().cnpus[0].got[0][0]
     policy = bench.qnpus[0].dispatcher.policy
     assert isinstance(policy, Newest)
     taken = policy.ran_ns[2]
@@ -74,23 +73,23 @@ def test_preempted_process_goes_on_where_it_was_and_loses_no_time_it_had_spent(
     )  # the device was busy with the other's operations at most so long
 
 
-def test_policy_hears_of_all_the_time_its_processes_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = bench_with(monkeypatch, Newest).program(0, 1, LONG).program(0, 2, SHORT, at_ns=4_500).run()
+def test_policy_hears_of_all_the_time_its_processes_had() -> None:
+    bench = bench_with(Newest).program(0, 1, LONG).program(0, 2, SHORT, at_ns=4_500).run()
     policy = bench.qnpus[0].dispatcher.policy
     assert isinstance(policy, Newest)
     end = max(at for at, _ in bench.cnpus[0].got)
     assert policy.ran_ns[1] + policy.ran_ns[2] == end  # somebody had the processor all the time
 
 
-def test_outcome_that_is_awaited_is_not_preempted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcome_that_is_awaited_is_not_preempted() -> None:
     """A measurement lasts 10 us: the processor stays with the process until its outcome is there."""
-    bench = bench_with(monkeypatch, Newest).program(0, 1, SHORT).program(0, 2, SHORT, at_ns=17_000).run()
+    bench = bench_with(Newest).program(0, 1, SHORT).program(0, 2, SHORT, at_ns=17_000).run()
     first, second = (at for at, _ in bench.cnpus[0].got)
     assert [message.pid for _, message in bench.cnpus[0].got] == [1, 2]
     assert first < second
 
 
-def test_policy_that_wants_to_be_asked_again_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = bench_with(monkeypatch, Reluctant).program(0, 1, SHORT).run()
+def test_policy_that_wants_to_be_asked_again_is() -> None:
+    bench = bench_with(Reluctant).program(0, 1, SHORT).run()
     starts = [emit.t_ns for _, emit in bench.records if emit.event == "PROCESSOR_START_USER_PROCESS"]
     assert starts == [50_000]

@@ -100,6 +100,7 @@ def test_process_belongs_to_the_cnpu_that_registered_it() -> None:
     [
         (Register(-2, "free", 1), "process id -2 is negative"),
         (Register(-1, "network", 1), "process id -1 is negative"),
+        (Register(5, "p", 1, weight=0), "weight 0 of process 5; 1 or more is allowed"),
         (Register(5, "p", 1, sockets=((-1, 1, 0, 100),)), "socket ids are 0 or more"),
         (Register(5, "p", 1, sockets=((0, 99, 0, 100),)), "nodes 0..1"),
         (Register(5, "p", 1, sockets=((0, -5, 0, 100),)), "nodes 0..1"),

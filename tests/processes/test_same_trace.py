@@ -21,9 +21,18 @@ DISTURBED = {"testing.jitter_ns": 20_000, "testing.permute_ranks": True}
 NV = {"nodes.*.device": {"kind": "nv", "num_qubits": 4}}  # moves, and devices that are shared with attempts
 
 
+BATCHES = {  # preemption, and attempts that make room
+    "os.qnpu.scheduler": "round_robin",
+    "os.qnpu.scheduler_options": {"quantum_ns": 200_000},
+    "os.qnpu.attempt_batch": 2,
+}
+
+
 def disturbed(name: str) -> NetworkConfig:
+    name, _, policy = name.partition(" by ")
     name, _, hardware = name.partition(" on ")
-    return with_values(load_network(name), {"os": "qnodeos", **DISTURBED, **(NV if hardware else {})})
+    network = with_values(load_network(name), {"os": "qnodeos", **DISTURBED, **(NV if hardware else {})})
+    return with_values(network, BATCHES if policy == "round_robin" else {})
 
 
 def apps_for(name: str) -> list[str]:
@@ -40,7 +49,15 @@ def apps_for(name: str) -> list[str]:
 
 
 @pytest.fixture(
-    scope="module", params=["two_generic", "two_generic on nv", "three_generic", "star6", "two_nv"]
+    scope="module",
+    params=[
+        "two_generic",
+        "two_generic on nv",
+        "two_generic on nv by round_robin",
+        "three_generic",
+        "star6",
+        "two_nv",
+    ],
 )
 def started(request: pytest.FixtureRequest) -> Iterator[ProcessNetwork]:
     """One network of processes per size, which serves every application through reset."""

@@ -32,6 +32,17 @@ def test_register_opens_a_socket_to_every_linked_peer_that_both_ends_number_alik
     assert registers["charlie"].sockets == ((3072, 0, 3074, 100), (3073, 1, 3074, 100))
 
 
+def test_register_says_what_schedulers_go_by() -> None:
+    bench = Bench()
+    bench.launch(alice=idle)
+    launch = bench.cnpus["alice"].launches[0]
+    launch.priority, launch.deadline_ns, launch.weight = 2, 5_000_000, 7
+    bench.run()
+    register = bench.qnpus["alice"].received[0][1]
+    assert isinstance(register, Register)
+    assert (register.priority, register.deadline_ns, register.weight) == (2, 5_000_000, 7)
+
+
 def test_register_opens_no_socket_on_its_own_node() -> None:
     bench = Bench()
     bench.launch(place={"bob": "alice"}, alice=idle, bob=idle, charlie=idle)

@@ -21,6 +21,7 @@ QUICK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "isa_decode": ({"ROUNDS": 1, "ROUND_S": 1e-5}, {}),
     "sdk": ({"ROUNDS": 1, "ROUND_S": 1e-5}, {}),
     "qnpu": ({"REPEATS": 5}, {}),
+    "scheduler": ({"DECISIONS": 5}, {}),
     "startup": ({}, {}),
     "memory": ({}, {"shots": 20}),
 }

@@ -14,6 +14,8 @@ import pytest
 
 import cnpu
 import qnos
+from qnos import fields
+from qnpu.registry import shipped
 from qruntime.trace import Record
 from tests.unit.docs.pages import ROOT
 
@@ -218,3 +220,18 @@ def test_python_page_has_the_arguments_of_run() -> None:
     section = text_of("docs/how-to/python.md")
     documented = [name for row in table_rows(section) for name in re.findall(r"`(\w+)`", row[0])]
     assert sorted(documented) == sorted(inspect.signature(qnos.run).parameters)
+
+
+# --- schedulers -----------------------------------------------------------------------------------------
+
+
+def test_schedulers_page_has_every_shipped_policy_with_its_options() -> None:
+    rows = list(table_rows(text_of("docs/reference/schedulers.md")))
+    options = {row[0].strip("`"): row[3] for row in rows if len(row) == 4}
+    promises = {row[0].strip("`") for row in rows if len(row) == 3}
+    assert options.keys() == promises == shipped().keys()
+    for name, policy in shipped().items():
+        named = ", ".join(f"`{row.name}` ({row.default})" for row in fields.rows(policy.schema))
+        assert options[name] == named
+        assert "Promises: " in str(inspect.getdoc(policy)), f"{name} does not say what it promises"
+        assert "the network process first" in str(inspect.getdoc(policy))

@@ -17,12 +17,13 @@ from netqasm_isa.epr import PAULI_ROTATIONS, Basis, BellState, RotationAxes
 from qdriver.spec import DeviceSpec, GateSpec, QubitSpec
 from qnpu.code import GATE, GATE2, GATE_ALL, MEASURE_ROTATED, Loader
 from qnpu.memory import FREE, NETWORK, MemoryManager
+from qnpu.policies import QNodeOsPolicy
 from qnpu.process import Process
 from qnpu.processor import failure_tag, is_there
 from qnpu.requests import ROTATIONS, correct_bit, correctable_by_flip, keep_result
-from qnpu.scheduler import QNodeOsPolicy, View, policy
+from qnpu.scheduler import NoOptions, View
 from qnpu.settings import QnpuSettings
-from qruntime.errors import ConfigError, SubroutineError
+from qruntime.errors import SubroutineError
 from qworld.bell import bell_tensor
 from qworld.gates import PAULIS, density_of, rotation
 
@@ -75,20 +76,14 @@ def candidate(pid: int, arrival: int, is_network: bool = False) -> Any:
 
 
 def test_network_process_goes_first_then_who_came_first() -> None:
-    users = [candidate(1, 7), candidate(2, 3), candidate(3, 9)]
+    users = [candidate(2, 3), candidate(1, 7), candidate(3, 9)]  # in the order that a view promises
     network = candidate(NETWORK, 99, is_network=True)
-    subject = QNodeOsPolicy()
-    assert subject.decide(View(0, None, users)) == (users[1], None)
-    assert subject.decide(View(0, None, [*users, network])) == (network, None)
-    assert subject.decide(View(0, users[0], users)) == (None, None)
+    subject = QNodeOsPolicy(NoOptions())
+    assert subject.decide(View(0, None, users)) == (users[0], None)
+    assert subject.decide(View(0, None, [network, *users])) == (network, None)
+    assert subject.decide(View(0, users[0], users[1:])) == (None, None)
     assert subject.decide(View(0, None, [])) == (None, None)
     assert not subject.preemptive
-
-
-def test_unknown_policy_lists_the_known_ones() -> None:
-    assert isinstance(policy("qnodeos"), QNodeOsPolicy)
-    with pytest.raises(ConfigError, match=r"unknown scheduler 'fair'; known are .*qnodeos"):
-        policy("fair")
 
 
 # --- loader ----------------------------------------
