@@ -19,7 +19,7 @@ from qnpu.admission import working_point
 from qnpu.devicefaults import DeviceFaults
 from qnpu.entangling import Entangling
 from qnpu.kept import KeptPairs
-from qnpu.linklayer import QUEUE, Item, LinkLayer, Pair
+from qnpu.linklayer import QUEUE, Bases, Item, LinkLayer, Pair
 from qnpu.memory import NETWORK, Binding
 from qnpu.process import Process
 from qnpu.requests import (
@@ -38,8 +38,6 @@ from qruntime.rng import Stream
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
     from qnpu.netstack import NetworkStack
-
-Bases = tuple[int, tuple[int, int, int], int]  # axes, rotations, and the basis that programs are told
 
 
 class NetworkProcess:
