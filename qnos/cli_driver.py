@@ -54,7 +54,7 @@ def list_() -> None:
 @click.option("--set", "given", multiple=True, metavar="PARAMETER=VALUE", help="A parameter; repeat.")
 def show(kind: str, given: tuple[str, ...]) -> None:
     """Show the parameters of KIND and the qubits and native gates that they make."""
-    document = Document(values_of(given), kind)
+    document = Document(values_of(given, "--set", "PARAMETER=VALUE"), kind)
     with _findable():
         schema = device_schema(document, (), kind)
         config = document.convert((), schema, document.data, described(kind, "device"))
@@ -106,7 +106,7 @@ def check(ctx: click.Context, kind: str, given: tuple[str, ...]) -> None:
     """
     from qnos import conformance
 
-    document = Document(values_of(given), kind)
+    document = Document(values_of(given, "--set", "PARAMETER=VALUE"), kind)
     with _findable():
         if document.data:  # a wrong parameter is nothing against the plug-in
             schema = device_schema(document, (), kind)
