@@ -21,6 +21,7 @@ from qruntime.limits import BATCH_OPS
 from qruntime.messages import DeviceOp, Entangle, EntangleItem, OpCode, Operate
 
 _REMEMBERED = 1 << 16  # translations kept
+_NATIVE = (OpCode.INIT, OpCode.ONE_QUBIT, OpCode.TWO_QUBIT, OpCode.MEASURE, OpCode.ALL_QUBITS)
 
 
 class Operation(msgspec.Struct, frozen=True, gc=False):
@@ -146,6 +147,8 @@ class QDriver(ABC):
         """Translate for the first time: all or nothing, so that a refused operation leaves no half of itself
         behind."""
         rule = f"translate: the {self.spec.kind} driver translated {operation.gate}"
+        if operation.op != OpCode.ALL_QUBITS:
+            self._refuse_operands(operation, f"{operation.gate} was asked for")
         try:
             found = tuple(self.translate(operation))
         except DriverError:
@@ -154,11 +157,7 @@ class QDriver(ABC):
             raise DriverError(f"{rule} by raising {type(error).__name__}: {error}") from error
         natives = []
         for native in found:
-            if not isinstance(native, Operation):
-                raise DriverError(f"{rule} into a {type(native).__name__}; allowed: Operation")
-            everywhere = native.op == OpCode.ALL_QUBITS
-            if not everywhere and not 0 <= native.qubit < len(self.spec.qubits):
-                raise DriverError(f"{rule} into {native.gate} on qubit {native.qubit}, which there is not")
+            self._refuse_impossible(native, rule)
             gate = self.spec.gate(native.gate, max(native.qubit, 0))
             if gate is None:
                 names = dict.fromkeys([*self.spec.gates, *self.spec.qubits[max(native.qubit, 0)].gates])
@@ -175,17 +174,39 @@ class QDriver(ABC):
                     native.n,
                     native.d,
                     gate.duration_ns,
-                    operation.ref >= 0 and native.ref == operation.ref,
+                    operation.ref >= 0 and native.ref == operation.ref and native.op == OpCode.MEASURE,
                 )
             )
         if not natives:
             raise DriverError(f"{rule} into nothing at all")
         if operation.ref >= 0 and sum(native.answers for native in natives) != 1:
-            raise DriverError(f"{rule} into operations of which not exactly one gives the outcome")
+            raise DriverError(f"{rule} into operations of which not exactly one measures and has its ref")
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         known = self._known[key] = tuple(natives)
         return known
+
+    def _refuse_impossible(self, native: Operation, rule: str) -> None:
+        """Raise `DriverError` if there can be no such operation on this device."""
+        if not isinstance(native, Operation):
+            raise DriverError(f"{rule} into a {type(native).__name__}; allowed: Operation")
+        numbers = (native.op, native.qubit, native.qubit2, native.n, native.d, native.ref)
+        if not (isinstance(native.gate, str) and all(isinstance(number, int) for number in numbers)):
+            raise DriverError(f"{rule} into {native}; allowed: a gate by name, all else integers")
+        if native.op not in _NATIVE:
+            raise DriverError(f"{rule} into {native.gate} with op {native.op}, which is not native")
+        if native.op != OpCode.ALL_QUBITS:
+            self._refuse_operands(native, f"{rule} into {native.gate}")
+
+    def _refuse_operands(self, operation: Operation, what: str) -> None:
+        operands = [operation.qubit]
+        if operation.op == OpCode.TWO_QUBIT or operation.qubit2 != -1:
+            operands.append(operation.qubit2)
+        for qubit in operands:
+            if not 0 <= qubit < len(self.spec.qubits):
+                raise DriverError(f"{what} on qubit {qubit}, which there is not")
+        if operation.qubit == operation.qubit2:
+            raise DriverError(f"{what} on qubit {operation.qubit} twice")
 
     def _hold(self, operation: Operation) -> None:
         for qubit in (operation.qubit, operation.qubit2):

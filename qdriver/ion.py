@@ -88,7 +88,7 @@ class IonConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class IonHardware:
-    """The plug-in: schema, spec and driver of the trapped-ion device."""
+    """Ions of one trap: rotations of one about Z, all else of all at once; each can be entangled."""
 
     schema = IonConfig
 

@@ -66,9 +66,20 @@ def hardware(kind: str) -> Hardware:
             if not found:
                 raise ConfigError(f"unknown device kind {kind!r}; known are {', '.join(names())}", kind=kind)
             plugin = next(iter(found)).load()
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"device kind {kind!r} cannot be loaded: {error}", kind=kind) from error
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a module of somebody else's does as it is imported
+        raise ConfigError(f"device kind {kind!r} cannot be loaded: {_said(error)}", kind=kind) from error
     if not (isinstance(plugin, type) and all(hasattr(plugin, part) for part in ("schema", "spec", "driver"))):
         raise ConfigError(f"device kind {kind!r} is no class with schema, spec and driver", kind=kind)
-    loaded: Hardware = plugin()
+    try:
+        loaded: Hardware = plugin()
+    except Exception as error:
+        raise ConfigError(f"device kind {kind!r} cannot be made: {_said(error)}", kind=kind) from error
     return loaded
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ImportError | AttributeError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

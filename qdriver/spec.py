@@ -96,6 +96,7 @@ def broken_rules(spec: DeviceSpec) -> list[str]:
         msgspec.convert(msgspec.to_builtins(spec), DeviceSpec)
     except (TypeError, ValueError, msgspec.ValidationError) as error:
         return [f"spec-type: {error}"]
+    gates = [*spec.gates.items(), *(row for qubit in spec.qubits for row in qubit.gates.items())]
     count = len(spec.qubits)
     broken = []
     if not count:
@@ -111,6 +112,8 @@ def broken_rules(spec: DeviceSpec) -> list[str]:
             broken.append(f"spec-gates: there is no {name!r} for qubits {missing}")
     if count and not any(qubit.measurable for qubit in spec.qubits):
         broken.append("spec-measurable: no qubit can be measured")
+    if count and all(qubit.role != "communication" for qubit in spec.qubits):
+        broken.append("spec-communication: no qubit can be entangled with another node")
     for q, qubit in enumerate(spec.qubits):
         if not (qubit.t1_ns > 0 and qubit.t2_ns > 0):
             broken.append(
@@ -118,7 +121,6 @@ def broken_rules(spec: DeviceSpec) -> list[str]:
             )
         elif math.isfinite(qubit.t2_ns) and qubit.t2_ns > 2 * qubit.t1_ns * (1 + 1e-12):
             broken.append(f"spec-coherence: qubit {q} has T2 {qubit.t2_ns} above 2 T1, {2 * qubit.t1_ns}")
-    gates = [*spec.gates.items(), *(row for qubit in spec.qubits for row in qubit.gates.items())]
     for name, gate in gates:
         if gate.duration_ns < 0:
             broken.append(f"spec-gates: {name} lasts {gate.duration_ns} ns; allowed: at least 0")

@@ -126,12 +126,17 @@ def world_names(network: NetworkConfig) -> list[str]:
 
 def device_spec(network: NetworkConfig, node_id: int) -> DeviceSpec:
     """The device of one node as its OS sees it."""
-    node = network.nodes[node_id]
-    points = {
+    device = network.nodes[node_id].device
+    points = link_points(network, node_id)
+    return _made_by(device.kind, "spec", hardware(device.kind).spec, device.parameters, points)
+
+
+def link_points(network: NetworkConfig, node_id: int) -> dict[int, tuple[LinkPoint, ...]]:
+    """The working points of one node's links, by peer."""
+    return {
         j: tuple(_as_known_to_the_os(point) for point in link.model.points())
-        for j, link in _links_of(network, node.name)
+        for j, link in _links_of(network, network.nodes[node_id].name)
     }
-    return hardware(node.device.kind).spec(node.device.parameters, points)
 
 
 def _links_of(network: NetworkConfig, node: str) -> list[tuple[int, LinkConfig]]:

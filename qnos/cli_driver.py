@@ -18,8 +18,10 @@ from qdriver.spec import DeviceSpec
 from qnos import fields
 from qnos.cli_options import values_of
 from qnos.documents import Document
+from qnos.kinds import described, device_schema
 from qnos.present import console_for
 from qnos.units import duration
+from qnos.vetting import faults
 from qruntime.errors import ConfigError
 
 TEMPLATE = "qnos.templates.hardware"
@@ -41,8 +43,8 @@ def list_() -> None:
     for kind in registry.names():
         try:
             about = (registry.hardware(kind).__doc__ or "").partition("\n")[0]
-        except Exception as error:  # one that cannot be loaded hides no other
-            about = f"cannot be loaded: {error}"
+        except ConfigError as error:  # one that cannot be loaded hides no other
+            about = str(error)
         view.add_row(escape(kind), escape(registry.where(kind)), escape(about))
     console_for(sys.stdout).print(view)
 
@@ -52,16 +54,19 @@ def list_() -> None:
 @click.option("--set", "given", multiple=True, metavar="PARAMETER=VALUE", help="A parameter; repeat.")
 def show(kind: str, given: tuple[str, ...]) -> None:
     """Show the parameters of KIND and the qubits and native gates that they make."""
+    document = Document(values_of(given, "--set", "PARAMETER=VALUE"), kind)
     with _findable():
-        plugin = registry.hardware(kind)
-    document = Document(values_of(given), kind)
-    config = document.convert((), plugin.schema, document.data, f"a device of kind {kind}")
-    spec = plugin.spec(config, {})
+        schema = device_schema(document, (), kind)
+        config = document.convert((), schema, document.data, described(kind, "device"))
+        broken = faults(kind, config, {})
+        if broken:
+            raise ConfigError(f"{kind} breaks a rule: {'; '.join(broken)}")
+        spec = registry.hardware(kind).spec(config, {})
     console = console_for(sys.stdout)
     parameters = Table(title="parameters", title_justify="left", box=None, header_style="bold")
     for heading in ("name", "value", "allowed", "what it is"):
         parameters.add_column(heading, overflow="fold")
-    for row in fields.rows(plugin.schema):
+    for row in fields.rows(schema):
         value = fields.in_words(getattr(config, row.name))
         parameters.add_row(*(escape(cell) for cell in (row.name, value, row.allowed, row.description)))
     console.print(parameters)
@@ -101,13 +106,12 @@ def check(ctx: click.Context, kind: str, given: tuple[str, ...]) -> None:
     """
     from qnos import conformance
 
+    document = Document(values_of(given, "--set", "PARAMETER=VALUE"), kind)
     with _findable():
-        plugin = registry.hardware(kind)
-    parameters = values_of(given)
-    if parameters:
-        Document(parameters, kind).convert((), plugin.schema, parameters, f"a device of kind {kind}")
-    with _findable():
-        verdicts = conformance.check(kind, parameters)
+        if document.data:  # a wrong parameter is nothing against the plug-in
+            schema = device_schema(document, (), kind)
+            document.convert((), schema, document.data, described(kind, "device"))
+        verdicts = conformance.check(kind, document.data)
     view = Table(box=None, header_style="bold")
     for heading in ("rule", "verdict", "what it demands, and what was found"):
         view.add_column(heading, overflow="fold")

@@ -58,11 +58,11 @@ def inputs_of(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
     return inputs
 
 
-def values_of(texts: Iterable[str]) -> dict[str, Any]:
+def values_of(
+    texts: Iterable[str], option: str = "--set-network", shape: str = "PATH=VALUE"
+) -> dict[str, Any]:
     """``links.*.fidelity=0.8`` texts as path -> value."""
-    return {
-        path: scalar(value) for path, value in (_split(text, "--set-network", "PATH=VALUE") for text in texts)
-    }
+    return {path: scalar(value) for path, value in (_split(text, option, shape) for text in texts)}
 
 
 def placement_of(texts: Iterable[str]) -> dict[str, str] | None:

@@ -28,17 +28,17 @@ def device_schema(document: Document, path: Path, kind: str) -> type[Any]:
     """
     field = (*path, "kind")
     try:
-        return registry.hardware(kind).schema
+        schema = registry.hardware(kind).schema
     except ConfigError as error:
         if ":" not in kind and kind not in registry.names():
             raise document.error(
                 field, f"is {kind!r}, which is no known hardware; {nearest(kind, registry.names())}"
             ) from None
         raise document.error(field, f"is {kind!r}: {error}") from error
-    except Exception as error:  # whatever a module of somebody else's does as it is imported
-        raise document.error(
-            field, f"is {kind!r}, which cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
+    if not (isinstance(schema, type) and issubclass(schema, msgspec.Struct)):
+        fault = f"its schema is {schema!r}; a msgspec.Struct type is needed"
+        raise document.error(field, f"is {kind!r}, which breaks the rule schema: {fault}")
+    return schema
 
 
 def link_schema(document: Document, path: Path, kind: str) -> type[Any]:

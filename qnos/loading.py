@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from qdriver import registry
-from qdriver.spec import broken_rules
 from qnos.config import (
     PRESETS,
     RESERVED_NAMES,
@@ -179,7 +178,7 @@ def network_of(document: Document, default_name: str, folder: Path | None = None
     here = Path() if folder is None else folder
     keys = read_keys(document, top, here)
     sets: dict[str, str] = {}
-    return NetworkConfig(
+    network = NetworkConfig(
         name=top.name or default_name,
         os=_os(document, top.os),
         nodes=_nodes(document, top, here, sets),
@@ -191,6 +190,10 @@ def network_of(document: Document, default_name: str, folder: Path | None = None
         insecure_tcp=top.insecure_tcp,
         sets=sets,
     )
+    for index, node in enumerate(network.nodes):
+        if not registry.is_built_in(node.device.kind):
+            _refuse_unsound(document, network, index)
+    return network
 
 
 def _os(document: Document, given: Any) -> OsConfig:
@@ -252,19 +255,27 @@ def _device(
     schema = device_schema(document, path, kind)
     parameters = {key: value for key, value in given.items() if key != "kind"}
     what = described(kind, "device")
-    device = DeviceConfig(kind, document.convert(path, schema, parameters, what))
-    if not registry.is_built_in(kind):
-        _refuse_unsound(document, path, device)
+    try:
+        device = DeviceConfig(kind, document.convert(path, schema, parameters, what))
+    except ConfigError:
+        raise
+    except Exception as error:  # a plug-in is other people's code
+        raised = f"rule schema: it raised {type(error).__name__}: {error}"
+        raise document.error(path, f"is hardware {kind!r}, which breaks the {raised}") from error
     return device, named
 
 
-def _refuse_unsound(document: Document, path: FieldPath, device: DeviceConfig) -> None:
-    """A plug-in whose spec cannot be is told before anything runs on it."""
-    try:
-        broken = broken_rules(registry.hardware(device.kind).spec(device.parameters, {}))
-    except Exception as error:  # a plug-in is other people's code
-        broken = [f"spec: spec() raised {type(error).__name__}: {error}"]
+def _refuse_unsound(document: Document, network: NetworkConfig, node_id: int) -> None:
+    """A plug-in that cannot be used is told before anything runs on it."""
+    from qnos.assembly import (
+        link_points,
+    )  # brings in the OS and the world, which our devices do not need here
+    from qnos.vetting import faults
+
+    device = network.nodes[node_id].device
+    broken = faults(device.kind, device.parameters, link_points(network, node_id))
     if broken:
+        path: FieldPath = ("nodes", node_id, "device")
         raise document.error(path, f"is hardware {device.kind!r}, which breaks a rule: {'; '.join(broken)}")
 
 

@@ -47,12 +47,14 @@ def native_unitary(gate: str, n: int, d: int) -> Matrix | None:
 def apply(operation: Operation, matrix: Matrix, qubits: Sequence[int], onto: Matrix | None = None) -> Matrix:
     """The gate `matrix` of an operation as a matrix of all `qubits`, times `onto` if that is given.
 
-    An operation of all qubits acts on each of them, or on each two if it joins two.
+    A negative number stands for a qubit outside the device. An operation of all qubits acts on each of the
+    others, or on each two of them if it joins two.
     """
     whole: Matrix = np.eye(2 ** len(qubits), dtype=np.complex128) if onto is None else onto
     if operation.op == OpCode.ALL_QUBITS:
         size = 1 if matrix.shape == (2, 2) else 2
-        for places in combinations(range(len(qubits)), size):
+        inside = [place for place, qubit in enumerate(qubits) if qubit >= 0]
+        for places in combinations(inside, size):
             whole = _on(places, matrix, len(qubits), whole)
         return whole
     operands = [q for q in (operation.qubit, operation.qubit2) if q >= 0]

@@ -36,6 +36,7 @@ MOVES: dict[tuple[str, str], str] = {
 }
 
 EPOCH = 0  # of the network's life; a restart counts it up
+Bases = tuple[int, tuple[int, int, int], int]  # axes, rotations, and the basis that programs are told
 QUEUE = 0  # one queue per link so far; the field is there for priorities
 
 
@@ -102,7 +103,7 @@ class Item:
             None  # to be withdrawn as soon as its place in the queue is known
         )
         self.parameter = -1  # of the link's working point, -1 until it is chosen
-        self.bases: tuple[int, tuple[int, int, int], int] | None = None  # how this end measures the next pair
+        self.bases: Bases | None = None  # how this end measures the next pair
 
     def move(self, event: str) -> None:
         """Change state by the table."""

@@ -125,7 +125,7 @@ class Qnpu:
         elif cls is Herald:
             self.network.on_herald(message)  # type: ignore[arg-type]
         elif cls is Attempted:
-            self.network.sharing.attempted(message, now_ns)  # type: ignore[arg-type]
+            self.network.on_attempted(message, now_ns)  # type: ignore[arg-type]
         elif src in self._peer_ids:
             self.netstack.agreement.take(self._peer_ids[src], message, now_ns)
 
@@ -149,7 +149,7 @@ class Qnpu:
             if is_last:
                 self._run(running, now_ns)
         else:
-            self.network.on_outcome(outcome.ref, bit, now_ns)  # else: its subroutine was aborted
+            self.network.on_outcome(outcome.ref, bit)  # else: its subroutine was aborted
 
     def _device_failed(self, outcome: Outcome, now_ns: int) -> None:
         """The device could not do an operation: abort the subroutine it belongs to, else tell the
@@ -164,11 +164,21 @@ class Qnpu:
         error = DriverError(text, response=outcome.response)
         for process in self.processes.values():
             if process.awaits(outcome.ref) or process.pid == failure_tag(outcome.ref):
-                if process.current is not None:
-                    self.abort(process, error, now_ns)
-                else:
-                    self.send_cnpu(process.owner, RequestFailed(process.pid, Fault.of(error)))
+                self._fail_program(process, error, now_ns)
                 return
+        if not self.network.faults.of_operation(outcome.ref, error, now_ns) and outcome.ref == -1:
+            self.device_broken(error, now_ns)
+
+    def device_broken(self, error: QnosError, now_ns: int) -> None:
+        """Something failed that nobody in particular asked for: it concerns every program on the device."""
+        for process in list(self.processes.values()):
+            self._fail_program(process, error, now_ns)
+
+    def _fail_program(self, process: Process, error: QnosError, now_ns: int) -> None:
+        if process.current is not None:
+            self.abort(process, error, now_ns)
+        else:
+            self.send_cnpu(process.owner, RequestFailed(process.pid, Fault.of(error)))
 
     # --- processes on the processor -------------------------------------------------------------------
 

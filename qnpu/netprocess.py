@@ -16,9 +16,10 @@ from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType, LinkLayerError
 from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
 from qnpu.admission import working_point
+from qnpu.devicefaults import DeviceFaults
 from qnpu.entangling import Entangling
 from qnpu.kept import KeptPairs
-from qnpu.linklayer import QUEUE, Item, LinkLayer, Pair
+from qnpu.linklayer import QUEUE, Bases, Item, LinkLayer, Pair
 from qnpu.memory import NETWORK, Binding
 from qnpu.process import Process
 from qnpu.requests import (
@@ -30,7 +31,9 @@ from qnpu.requests import (
     measure_result,
 )
 from qnpu.sharing import Sharing
-from qruntime.messages import ROTATION_GATES, EntangleItem, Herald, OpCode
+from qnpu.traps import failure_tag
+from qruntime.errors import DriverError
+from qruntime.messages import ROTATION_GATES, Attempted, EntangleItem, Herald, OpCode, Response
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class NetworkProcess:
         self._spec_links = qnpu.driver.spec.links
         self._gate_ns = qnpu.settings.gate_ns
         self._measure_ns = qnpu.settings.measure_ns
+        self.faults = DeviceFaults(self, stack)
         self.entangling: Entangling = Entangling(qnpu.driver, stack.links.values(), qnpu.device_freed)
         self.sharing = Sharing(qnpu, self, list(stack.links.values()))
         self.reset()
@@ -67,9 +71,7 @@ class NetworkProcess:
         self.work: deque[Callable[[int], None]] = deque()
         self.performing = False
         self.arrival = 0
-        self._measuring: dict[
-            int, Callable[[int, int], None]
-        ] = {}  # outcome reference -> what to do with the bit
+        self.measuring: dict[int, tuple[Item, Pair]] = {}  # by the reference that the outcome will carry
         self._pending_refresh: dict[int, None] = {}
         self.entangling.reset()
         self.sharing.reset()
@@ -108,7 +110,10 @@ class NetworkProcess:
         """The network process has the processor: do all that waits, and what that brings."""
         self.performing = True
         while self.work:
-            self.work.popleft()(now_ns)
+            try:
+                self.work.popleft()(now_ns)
+            except DriverError as error:  # a move that the driver refuses, say
+                self._qnpu.device_broken(error, now_ns)
         self.performing = False
 
     # --- making pairs ---------------------------------------------------------------------------------
@@ -171,9 +176,13 @@ class NetworkProcess:
         """Whether somebody may use the device now, which then leaves the entangling state for a while."""
         return self.sharing.lend(now_ns)
 
-    def link_to(self, peer: int) -> LinkLayer:
-        """Our end of the link to a peer."""
-        return self._stack.links[peer]
+    def on_attempted(self, answer: Attempted, now_ns: int) -> None:
+        """The device's first attempt is over: it knows whether the peer attempts too; or it is at fault."""
+        link = self._stack.links[answer.peer]
+        if answer.response != Response.UNKNOWN_FAILURE:
+            self.sharing.attempted(link, answer, now_ns)
+        elif answer.number == link.said:
+            self.work_soon(lambda now: self.faults.of_link(link, answer.detail, now))
 
     def give_back(self, qubit: PhysicalQubit, now_ns: int) -> bool:
         """Give up a qubit that is reserved for attempts which are not running; False if it is not or they
@@ -248,9 +257,8 @@ class NetworkProcess:
         for other in self.entangling.heard(link):
             self.refresh_soon(other)
         item = link.items.get(herald.sequence)
-        self._qnpu.trace(
-            "qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, (herald.peer, herald.sequence, herald.pair)
-        )
+        name = (herald.peer, herald.sequence, herald.pair)
+        self._qnpu.trace("qdriver", "QDEVICE_PRODUCE_OUTCOME", NETWORK, name)
         if link.qubit != qubit or herald.number < link.reserved_said:
             self._crossed(herald, item, now_ns)
             return
@@ -281,17 +289,14 @@ class NetworkProcess:
             self._made(item, pair, now_ns)
             return
         assert qubit is not None
-        at = end = now_ns
-        if herald.bell and self._corrects(item):
-            for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
-                at += self._gate_ns
-                end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit), at)
+        try:
+            end = self._corrected(item, pair, herald, bases, now_ns)
+        except DriverError as error:
+            self.faults.of_pair(item, pair, error, now_ns)
+            return
         pair.untouched_ns = max(pair.untouched_ns, end)
-        if bases is not None:  # keep-then-measure
-            self._qnpu.trace(
-                "egp", "EGP_KEEP_THEN_MEASURE", NETWORK, (herald.peer, herald.sequence, herald.pair)
-            )
-            self._measure_kept(item, pair, bases, at)
+        if bases is not None:
+            item.in_flight = True
         elif end > now_ns:
             item.in_flight = True
             timer = ("corrected", item.link.peer, herald.sequence, herald.pair)
@@ -316,34 +321,40 @@ class NetworkProcess:
         else:
             self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
 
-    def _measure_kept(
-        self, item: Item, pair: Pair, bases: tuple[int, tuple[int, int, int], int], at_ns: int
-    ) -> None:
+    def _corrected(self, item: Item, pair: Pair, herald: Herald, bases: Bases | None, now_ns: int) -> int:
+        """Turn a pair into |Phi+> if that is up to this end, and measure what was kept only for that
+        (`bases`); gives when the correction ends."""
+        at = end = now_ns
+        qubit = herald.qubit
+        tag = NETWORK if item.local is None else failure_tag(item.local.process.pid)
+        if herald.bell and self._corrects(item):
+            for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
+                at += self._gate_ns
+                end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit, ref=tag), at)
+        if bases is None:
+            return end
+        name = (herald.peer, herald.sequence, herald.pair)
+        self._qnpu.trace("egp", "EGP_KEEP_THEN_MEASURE", NETWORK, name)
         axes, rotations, pair.basis = bases
-        names = ROTATION_GATES[axes]
-        assert pair.qubit is not None
-        qubit = pair.qubit
-        for gate, n in zip(names, rotations, strict=True):
+        for gate, n in zip(ROTATION_GATES[axes], rotations, strict=True):
             if n:
-                at_ns += self._gate_ns
-                self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, 4), at_ns)
-        ref = self._qnpu.processor.network_measurement(qubit, at_ns + self._measure_ns)
-        item.in_flight = True
+                at += self._gate_ns
+                self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, 4, tag), at)
+        ref = self._qnpu.processor.network_measurement(qubit, at + self._measure_ns)
+        self.measuring[ref] = item, pair
+        return end
 
-        def measured(bit: int, now: int) -> None:
-            pair.outcome, pair.qubit = bit, None
-            self.discard(qubit)
-            self._made(item, pair, now)
+    def on_outcome(self, ref: int, bit: int) -> None:
+        """An outcome came that no program awaits; it may be for one that is no more."""
+        measured = self.measuring.pop(ref, None)
+        if measured is not None:
+            self.work_soon(lambda now: self._measured(*measured, bit, now))
 
-        self._measuring[ref] = measured
-
-    def on_outcome(self, ref: int, bit: int, now_ns: int) -> bool:
-        """An outcome came; True if it was the network process's."""
-        action = self._measuring.pop(ref, None)
-        if action is None:
-            return False
-        self.work_soon(lambda now: action(bit, now))
-        return True
+    def _measured(self, item: Item, pair: Pair, bit: int, now_ns: int) -> None:
+        qubit, pair.outcome, pair.qubit = pair.qubit, bit, None
+        assert qubit is not None
+        self.discard(qubit)
+        self._made(item, pair, now_ns)
 
     def _made(self, item: Item, pair: Pair, now_ns: int) -> None:
         """A pair is ready at this end: deliver it, or keep it until somebody asks."""

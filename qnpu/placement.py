@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Placement:
-    """Moves qubits on one device. `matters` is False where every qubit can do everything."""
+    """Moves qubits on one device. `matters` is False where every qubit can do everything, pairs included."""
 
     def __init__(self, qnpu: Qnpu) -> None:
         self._qnpu = qnpu
@@ -38,7 +38,8 @@ class Placement:
         self.measurable = [spec.qubits[q].measurable for q in every]
         pairs = {(a, b) for a in every for b in every if a != b} if spec.pairs is None else set(spec.pairs)
         self.joined = pairs | {(b, a) for a, b in pairs}
-        self.matters = not all(self.measurable) or spec.pairs is not None
+        roles = {qubit.role for qubit in spec.qubits}
+        self.matters = not all(self.measurable) or spec.pairs is not None or len(roles) > 1
         self._hubs = [q for q in every if self.measurable[q] and spec.qubits[q].role == "communication"]
 
     def to_measure(self, process: Process, qubit: PhysicalQubit, now_ns: int) -> int | None:

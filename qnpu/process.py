@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from qdriver.spec import PhysicalQubit, VirtualQubit
-from qruntime.errors import Fault
+from qruntime.errors import DriverError, Fault
 
 if TYPE_CHECKING:
     from qnpu.code import Program
@@ -47,6 +47,7 @@ class Subroutine:
         "paid",
         "pc",
         "program",
+        "refused",
         "returned",
         "returned_arrays",
         "returned_registers",
@@ -59,6 +60,7 @@ class Subroutine:
         self.pc = 0
         self.executed = 0  # instructions before the present straight stretch, counted at branches
         self.paid = -1  # index of the instruction whose cost is already spent
+        self.refused: DriverError | None = None  # by the hardware, at a time that is yet to come
         self.returned = 0  # values in what follows, which together must fit into one message
         self.returned_registers: list[tuple[int, int]] = []
         self.returned_arrays: list[tuple[int, tuple[int | None, ...]]] = []

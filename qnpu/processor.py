@@ -85,6 +85,8 @@ class Processor:
         tag = failure_tag(process.pid)
         clock = process.clock_ns if process.clock_ns > now_ns else now_ns
         try:
+            if subroutine.refused is not None:
+                raise subroutine.refused
             while pc < length:
                 ins = code[pc]
                 kind = ins[0]
@@ -314,9 +316,11 @@ class Processor:
                 clock = max(clock, process.device_end_ns)
                 return SLEEPING
             return FINISHED
-        except (Trap, DriverError):
-            if clock > now_ns:
-                return SLEEPING  # it happens when time gets there, not before
+        except (Trap, DriverError) as error:
+            if clock > now_ns:  # it happens when time gets there, not before
+                if isinstance(error, DriverError):
+                    subroutine.refused = error  # to ask again would cost again, for ever
+                return SLEEPING
             raise
         finally:
             subroutine.pc = pc

@@ -74,9 +74,8 @@ class Sharing:
         if self._owed.pop(process.pid, None) is not None and not self._owed:
             self._speak_again()
 
-    def attempted(self, answer: Attempted, now_ns: int) -> None:
+    def attempted(self, link: LinkLayer, answer: Attempted, now_ns: int) -> None:
         """The device's first attempt is over: it knows whether the peer attempts too."""
-        link = self._network.link_to(answer.peer)
         self._entangling.attempted(link, answer)
         if not (link.company and link.registered):
             self._since.pop(link.peer, None)

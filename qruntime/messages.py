@@ -414,12 +414,14 @@ class Attempted(Message, frozen=True, tag=44):
     or went.
 
     ENTANGLEMENT_FAILURE: both devices are attempting, and go on. ENTANGLEMENT_SYNC_FAILURE: the peer's was
-    not. Only a device that can do nothing else meanwhile is told.
+    not. Only a device that can do nothing else meanwhile is told. UNKNOWN_FAILURE: a device at one of the
+    ends is at fault, as `detail` says; nothing is attempted any more, and both are told.
     """
 
     peer: int
     number: int
     response: int
+    detail: str = ""
 
 
 AnyMessage = (

@@ -135,13 +135,16 @@ class Shots:
 
     def crashed(self, error: QnosError) -> None:
         """The run cannot go on: forget its universes and tell the client."""
-        for universe in self._host.universes():
-            self._host.close_universe(universe, forget=True)
-        self._shots.clear()
+        self._forget_shots()
         if self._job is not None:
             self._job.to_load.clear()
             self._job.fault = Fault.of(error)
             self._go_on()
+
+    def _forget_shots(self) -> None:
+        for universe in self._host.universes():
+            self._host.close_universe(universe, forget=True)
+        self._shots.clear()
 
     def leave(self) -> None:
         """Shots that are under way are lost."""
@@ -164,9 +167,13 @@ class Shots:
             self._hand_over(job.request.reply_to, job.finished.pop(job.next_done))
             job.next_done += 1
         if job.fault is None and job.next_done < job.end_shot:
-            while job.next_shot < job.end_shot and len(self._shots) < job.request.in_flight:
-                self._begin_shot(job)
-            return
+            try:
+                while job.next_shot < job.end_shot and len(self._shots) < job.request.in_flight:
+                    self._begin_shot(job)
+                return
+            except QnosError as error:  # a device model cannot begin
+                self._forget_shots()
+                job.fault = Fault.of(error)
         overlapping = sum(authority.overlapping for authority in self._spare)
         self._host.reply(job.request.reply_to, RunDone(job.fault, self._host.grants, overlapping))
         self._job = None

@@ -40,8 +40,11 @@ def device_model(kind: str) -> DeviceModel:
         found = entry_points(group=GROUP, name=kind)
         if found:
             return _checked(kind, next(iter(found)).load())
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"device model {kind!r} cannot be loaded: {error}", kind=kind) from error
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a module of somebody else's does as it is imported
+        said = str(error) if isinstance(error, ImportError | AttributeError) else repr(error)
+        raise ConfigError(f"device model {kind!r} cannot be loaded: {said}", kind=kind) from error
     raise ConfigError(f"no device model for kind {kind!r}", kind=kind)
 
 

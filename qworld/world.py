@@ -15,6 +15,7 @@ from qruntime.limits import GROUP_QUBITS
 from qruntime.messages import (
     Attempted,
     Entangle,
+    EntangleItem,
     Herald,
     OpCode,
     Operate,
@@ -23,14 +24,14 @@ from qruntime.messages import (
 )
 from qruntime.rng import Stream, Streams
 from qworld.breakpoints import Breakpoints
+from qworld.contained import asked, done_by, measured_at_once
 from qworld.device import Device
 from qworld.engine import Engine, Qubit
+from qworld.gates import Tensor
 from qworld.links import Link, attempts
 from qworld.linkstate import FirstAttempt, LinkState, Side, Stretch
 
 _BREAKPOINT, _DISCARD, _SUCCESS = int(OpCode.BREAKPOINT), int(OpCode.DISCARD), int(Response.SUCCESS_ZERO)
-_RESPONSES = frozenset(map(int, Response))
-_UNKNOWN = int(Response.UNKNOWN_FAILURE)
 
 
 class World:
@@ -83,12 +84,9 @@ class World:
         self._drawn.clear()
         self.engine.clear()
         for node, device in self._devices.items():
-            device.reset()
-            try:
-                device.begin_shot(partial(self._stream_of, self._nodes[node]))
-            except Exception as error:  # other people's code, as in `_operate`
-                what = f"raised {type(error).__name__} as a shot began: {error}"
-                raise DriverError(f"the device model of {self._nodes[node]} {what}") from error
+            name = self._nodes[node]
+            asked(name, "as a shot began", device.reset)
+            asked(name, "as a shot began", device.begin_shot, partial(self._stream_of, name))
         for link in self._links.values():
             link.sides.clear()
             link.stretch = None
@@ -127,16 +125,7 @@ class World:
             if op.op == _BREAKPOINT:
                 effects += self._breakpoints.reached(node, op, self.tracing)
                 continue
-            detail = ""
-            try:
-                end, response = device.operate(op, stream)
-            except Exception as error:  # a model is other people's code: an answer, not the end of the world
-                end, response = op.start_ns, _UNKNOWN
-                detail = f"its model raised {type(error).__name__}: {error}"
-            if end.__class__ is not int or end < op.start_ns or response not in _RESPONSES:
-                detail = f"its model let {op.gate} begin at {op.start_ns} ns and end at {end!r}"
-                detail += f", and answered {response!r} (rule timing)"
-                end, response = op.start_ns, _UNKNOWN
+            end, response, detail = done_by(device, op, stream)
             if self.tracing and op.op != _DISCARD:
                 effects.append(
                     Emit(
@@ -177,11 +166,15 @@ class World:
         self._attempt(link, now_ns, effects)
         self._tell(link, now_ns, effects)
         if link.stretch is None:
-            for other in self._links_of[link.a] + self._links_of[link.b]:
-                if other is not link and other.stretch is None and len(other.sides) == 2:
-                    self._attempt(other, now_ns, effects)
-                    self._tell(other, now_ns, effects)
+            self._let_others(link, now_ns, effects)
         return effects
+
+    def _let_others(self, link: LinkState, now_ns: int, effects: list[Effect]) -> None:
+        """Begin what waited for the devices of a link on which nothing is attempted."""
+        for other in self._links_of[link.a] + self._links_of[link.b]:
+            if other is not link and other.stretch is None and len(other.sides) == 2:
+                self._attempt(other, now_ns, effects)
+                self._tell(other, now_ns, effects)
 
     def _attempt(self, link: LinkState, now_ns: int, effects: list[Effect]) -> None:
         """Start, keep or cancel the stretch of attempts, so that it serves the lowest item both sides
@@ -217,8 +210,13 @@ class World:
         point = max(link.point(item_a), link.point(item_b), key=lambda at: at.fidelity)
         cycle_ns = point.measure_cycle_ns if item_a.measure and item_b.measure else point.cycle_ns
         n = attempts(self._stream(f"attempts/{link.name}").uniform(), point.success_probability)
-        if not (device_a.can_herald and device_b.can_herald):
-            n = 0
+        try:
+            for end, device in ((link.a, device_a), (link.b, device_b)):
+                if not asked(self._nodes[end], "before an attempt", getattr, device, "can_herald"):
+                    n = 0
+        except DriverError as error:
+            self._fail(link, str(error), now_ns, effects)
+            return
         link.stretch = Stretch(item, start, n, (side_a.qubit, side_b.qubit), point, cycle_ns)
         if n:
             effects.append(SetTimer((link.a, link.b), start + round(n * cycle_ns)))
@@ -290,8 +288,14 @@ class World:
         link.stretch = None
         if count:
             bright = stretch.point.bright
-            self._devices[link.a].after_attempts(count, bright[link.flipped])
-            self._devices[link.b].after_attempts(count, bright[not link.flipped])
+            for end, mine in ((link.a, bright[link.flipped]), (link.b, bright[not link.flipped])):
+                name = self._nodes[end]
+                try:
+                    asked(name, "after attempts", self._devices[end].after_attempts, count, mine)
+                except DriverError as error:  # it concerns every qubit of that device
+                    outcome = Outcome(-1, int(Response.UNKNOWN_FAILURE), str(error))
+                    at = self._answered_at(end, now_ns)
+                    effects.append(Send(f"{name}/qnpu", outcome, at - now_ns))
         if self.tracing:
             queue, sequence, pair = stretch.item
             data = (queue, sequence, pair, count, max(now_ns - stretch.start_ns, 0), int(success))
@@ -310,27 +314,26 @@ class World:
             tensor = tensor.T
         places = stretch.qubits
         ends = (link.a, link.b)
-        devices = (self._devices[link.a], self._devices[link.b])
-        halves = self.engine.create_pair(
-            tensor, now_ns, devices[0].idle(places[0]), devices[1].idle(places[1])
-        )
-        for device, place, half in zip(devices, places, halves, strict=True):
-            device.place(place, half)
-        self._halves |= {(end, place): half for end, place, half in zip(ends, places, halves, strict=True)}
         queue, sequence, pair = stretch.item
         items = [link.sides[end].items[stretch.item] for end in ends]
+        try:
+            self._place_halves(ends, places, tensor, now_ns)
+            measured = [
+                self._measured(end, place, item, now_ns)
+                for end, place, item in zip(ends, places, items, strict=True)
+            ]
+        except DriverError as error:
+            self._fail(link, str(error), now_ns, effects)
+            self._let_others(link, now_ns, effects)
+            return effects
         numbers = [link.sides[end].number for end in ends]
         for i in (0, 1):
             self._end_entangling(ends[i], places[i], link)
         heard_ns = now_ns if link.grid_ns == 0 else -(-now_ns // link.grid_ns) * link.grid_ns
         for i in (0, 1):
-            item = items[i]
-            done, outcome = heard_ns, -1
-            if item.measure:
-                stream = self._stream(self._measure_streams[ends[i]])
-                measured_ns, outcome = devices[i].measure_pair_half(
-                    places[i], item.axes, item.rotations, now_ns, stream
-                )
+            measured_ns, outcome = measured[i]
+            done = heard_ns
+            if outcome >= 0:
                 done = max(heard_ns, self._answered_at(ends[i], measured_ns))
                 if self.tracing:
                     unit = f"{self._nodes[ends[i]]}/device"
@@ -344,6 +347,34 @@ class World:
             effects.append(Send(f"{self._nodes[ends[i]]}/qnpu", herald, done - now_ns))
         link.serial += 1
         return effects
+
+    def _place_halves(
+        self, ends: tuple[int, int], places: tuple[int, int], tensor: Tensor, now_ns: int
+    ) -> None:
+        noises = [
+            asked(self._nodes[end], "as a pair came", self._devices[end].idle, place)
+            for end, place in zip(ends, places, strict=True)
+        ]
+        halves = self.engine.create_pair(tensor, now_ns, *noises)
+        for end, place, half in zip(ends, places, halves, strict=True):
+            asked(self._nodes[end], "as a pair came", self._devices[end].place, place, half)
+            self._halves[end, place] = half
+
+    def _measured(self, end: int, place: int, item: EntangleItem, now_ns: int) -> tuple[int, int]:
+        """When the new half of a pair is ready, and what it read if it is to be measured at once, else -1."""
+        if not item.measure:
+            return now_ns, -1
+        stream = self._stream(self._measure_streams[end])
+        return measured_at_once(self._nodes[end], self._devices[end], place, item, now_ns, stream)
+
+    def _fail(self, link: LinkState, detail: str, now_ns: int, effects: list[Effect]) -> None:
+        """A device model at an end of a link is at fault: both leave the entangling state, and are told."""
+        for node, side in link.sides.items():
+            peer = link.b if node == link.a else link.a
+            answer = Attempted(peer, side.number, int(Response.UNKNOWN_FAILURE), detail)
+            at = self._answered_at(node, now_ns)
+            effects.append(Send(f"{self._nodes[node]}/qnpu", answer, at - now_ns))
+        link.sides.clear()
 
     def _end_entangling(self, node: int, qubit: int, link: LinkState) -> None:
         """A pair came into `qubit`: its device leaves the entangling state for that link, and for all that

@@ -471,7 +471,7 @@ def assert_quiet(bench: Bench) -> None:
         assert not qnpu.memory.waiting
         assert not qnpu._timers, f"timers left on {qnpu.node}: {list(qnpu._timers)}"
         assert not any(qnpu.netstack.receives.values())
-        assert not qnpu.netstack.process._measuring
+        assert not qnpu.netstack.process.measuring
         for link in qnpu.netstack.links.values():
             assert not link.items
             assert not link.backlog

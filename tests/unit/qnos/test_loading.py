@@ -194,7 +194,8 @@ MISTAKES = [
     pytest.param(
         "{kind: generic}",
         "{kind: '..module:Class'}",
-        "net.yaml:9: nodes[1].device.kind is '..module:Class', which cannot be loaded: TypeError: ",
+        "net.yaml:9: nodes[1].device.kind is '..module:Class': device kind '..module:Class' cannot be "
+        "loaded: TypeError: ",
         id="device plug-in of no package",
     ),
     pytest.param(
