@@ -18,9 +18,12 @@ class TranslatesToText(Sound):
     driver: Any = driver_of(lambda self, op: ["z"] if op.gate == "z" else None)
 
 
+HALF: Any = 0.5
+
+
 class TranslatesToFloats(Sound):
     driver: Any = driver_of(
-        lambda self, op: [Operation(OpCode.ONE_QUBIT, "z", 0.5)] if op.gate == "z" else None  # type: ignore[arg-type]
+        lambda self, op: [Operation(OpCode.ONE_QUBIT, "z", HALF)] if op.gate == "z" else None
     )
 
 
