@@ -16,8 +16,9 @@ import cnpu
 import qnos
 from qnos import fields
 from qnpu.registry import shipped
+from qnos.conformance import RULES, title
 from qruntime.trace import Record
-from tests.unit.docs.pages import ROOT
+from tests.unit.docs.pages import ROOT, blocks
 
 PACKAGES = ("netqasm_isa", "qruntime", "qworld", "qdriver", "qnpu", "cnpu", "qnos", "apps")
 
