@@ -406,9 +406,8 @@ class NetworkProcess:
             item.made.popleft()
             array[pair.index * ENTRIES_PER_PAIR : (pair.index + 1) * ENTRIES_PER_PAIR] = entries
             request.delivered += 1
-            self._qnpu.trace(
-                "egp", event, process.pid, (item.link.peer, item.sequence, pair.index, pair.serial)
-            )
+            name = (item.link.peer, item.sequence, pair.index, pair.serial)
+            self._qnpu.trace("egp", event, process.pid, name)
         if bound and self._memory.has_roles:
             self._qnpu.memory_freed()  # it can be moved now, for those who need the place where it is
         self._qnpu.results_changed(process)

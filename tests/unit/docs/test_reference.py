@@ -15,8 +15,8 @@ import pytest
 import cnpu
 import qnos
 from qnos import fields
-from qnpu.registry import shipped
 from qnos.conformance import RULES, title
+from qnpu.registry import shipped
 from qruntime.trace import Record
 from tests.unit.docs.pages import ROOT, blocks
 
@@ -236,3 +236,19 @@ def test_schedulers_page_has_every_shipped_policy_with_its_options() -> None:
         assert options[name] == named
         assert "Promises: " in str(inspect.getdoc(policy)), f"{name} does not say what it promises"
         assert "the network process first" in str(inspect.getdoc(policy))
+
+
+# --- device plug-ins ------------------------------------------------------------------------------------
+
+
+def test_plugin_page_has_every_rule_of_the_kit() -> None:
+    rows = table_rows(text_of("docs/how-to/device-plugin.md"))
+    told = {row[0].strip("`"): row[1] for row in rows if len(row) == 2 and row[0].strip("`") in RULES}
+    assert told == {rule: title(rule) for rule in RULES}
+
+
+def test_plugin_page_shows_the_example_package() -> None:
+    shown = {block.title: block.text for block in blocks(ROOT / "docs/how-to/device-plugin.md")}
+    assert shown["neutral_atoms.py"] == text_of("examples/neutral_atoms/neutral_atoms.py")
+    installed = text_of("examples/neutral_atoms/network.yaml")
+    assert shown["network.yaml"].replace('"neutral_atoms:Hardware"', "neutral_atoms") in installed
