@@ -11,6 +11,8 @@ from qnpu.netprocess import NetworkProcess
 from qnpu.process import Process
 from qnpu.registry import maker
 from qnpu.scheduler import Schedulable, View
+from qruntime.errors import ConfigError
+from qruntime.limits import PROCESSES
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
@@ -76,6 +78,7 @@ class Dispatcher:
         """Let the policy say who has the processor, until nobody wants it or things are to stay."""
         qnpu = self._qnpu
         recheck_ns: int | None = None
+        displaced = 0
         while self.ready:
             running = self.running
             if running is not None and not self._may_interrupt(running):
@@ -86,6 +89,9 @@ class Dispatcher:
             recheck_ns = None  # whoever it was to be asked about has the processor now
             self._leave(chosen)
             if running is not None:
+                displaced += 1
+                if displaced > PROCESSES:
+                    raise self._wrong("displaces one process by another without end", now_ns)
                 self._preempt(running, chosen.is_network, now_ns)
             if isinstance(chosen, Process):
                 self._dispatch(chosen, now_ns)
@@ -98,7 +104,7 @@ class Dispatcher:
             if qnpu.tracing:
                 qnpu.trace("processor", "PROCESSOR_FINISH_NET_PROCESS", -1)
         if recheck_ns is not None or self._recheck_ns >= 0:
-            self._ask_again(recheck_ns)
+            self._ask_again(recheck_ns, now_ns)
 
     def release(self, process: Process, now_ns: int) -> None:
         """The processor is free; the policy hears how long the process had it."""
@@ -123,14 +129,25 @@ class Dispatcher:
         return self._preemptive and running.outcome_ref < 0
 
     def _leave(self, process: Schedulable) -> None:
-        self.ready.remove(process)
+        try:
+            self.ready.remove(process)
+        except ValueError:
+            what = f"chose process {process.pid}, which is not ready"
+            raise self._wrong(what, self._qnpu.now_ns) from None
         if self._told_left is not None:
             self._told_left(process)
 
-    def _ask_again(self, at_ns: int | None) -> None:
+    def _wrong(self, what: str, now_ns: int) -> ConfigError:
+        """The error of a policy that cannot be followed."""
+        name = self._qnpu.settings.scheduler
+        return ConfigError(f"scheduler {name!r} at {now_ns} ns: it {what}", scheduler=name)
+
+    def _ask_again(self, at_ns: int | None, now_ns: int) -> None:
         """Set or forget the timer of a policy that wants to be asked again."""
         if at_ns == self._recheck_ns:
             return
+        if at_ns is not None and at_ns <= now_ns:
+            raise self._wrong(f"wants to be asked again at {at_ns} ns, which is over", now_ns)
         self._recheck_ns = -1
         if at_ns is None:
             self._qnpu.cancel_timer(_RECHECK)

@@ -165,16 +165,12 @@ class NetworkProcess:
                 qubit = next((qubit for qubit in reserved if qubit is not None), None)
             if qubit is not None or not claimed:
                 return qubit
-            if self._qnpu.placement.matters and self.lend_device(now_ns):
+            if self._qnpu.placement.matters and self.sharing.lend(now_ns):
                 qubit = self._qnpu.placement.make_room(now_ns)
             if qubit is not None or not self.kept.evict_unclaimed():
                 return qubit
 
     # --- sharing the device ---------------------------------------------------------------------------
-
-    def lend_device(self, now_ns: int) -> bool:
-        """Whether somebody may use the device now, which then leaves the entangling state for a while."""
-        return self.sharing.lend(now_ns)
 
     def on_attempted(self, answer: Attempted, now_ns: int) -> None:
         """The device's first attempt is over: it knows whether the peer attempts too; or it is at fault."""
@@ -188,7 +184,7 @@ class NetworkProcess:
         """Give up a qubit that is reserved for attempts which are not running; False if it is not or they
         are."""
         reserved = [link for link in self._stack.links.values() if link.qubit == qubit]
-        if not reserved or not self.lend_device(now_ns):
+        if not reserved or not self.sharing.lend(now_ns):
             return False
         for link in reserved:
             link.qubit = None
@@ -429,7 +425,7 @@ class NetworkProcess:
             return True
         placement = self._qnpu.placement
         move = placement.fetch if role else placement.put_away
-        while self.lend_device(now_ns):
+        while self.sharing.lend(now_ns):
             if move(binding, now_ns):
                 return True
             if not self.kept.evict_unclaimed(memory=not role):

@@ -72,7 +72,7 @@ class Placement:
         qubit = self._memory.take(process.pid, communication)
         if qubit is None and not communication and self._network.kept.evict_unclaimed(memory=True):
             qubit = self._memory.take(process.pid, communication)
-        if qubit is not None or not communication or not self._network.lend_device(now_ns):
+        if qubit is not None or not communication or not self._network.sharing.lend(now_ns):
             return qubit
         for hub in map(PhysicalQubit, self._hubs):
             if self._make_free(hub, (), now_ns) is not None:

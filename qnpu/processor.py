@@ -333,7 +333,7 @@ class Processor:
         """How the process stops because the device attempts entanglement; empty if it can have it."""
         if clock > now_ns:
             return SLEEPING
-        if self._network.lend_device(now_ns):
+        if self._network.sharing.lend(now_ns):
             return ""
         process.wait = WaitReason("device")
         return WAITING

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from qnpu.scheduler import NoOptions, Schedulable, View
 from qnpu.settings import QnpuSettings
+from qruntime.errors import ConfigError
 from tests.pair.harness import Bench
 
 LONG = "set Q0 0\nqalloc Q0\ninit Q0\n" + "x Q0\n" * 10 + "meas Q0 M0\nret_reg M0"
@@ -50,6 +53,30 @@ class Reluctant:
         pass
 
 
+class Stubborn(Newest):
+    """Chooses the same process again and again."""
+
+    def decide(self, view: View) -> tuple[Schedulable | None, int | None]:
+        self.asked.append(view.now_ns)
+        if len(self.asked) == 1:
+            self.mine = view.ready[0]
+        return self.mine, None
+
+
+class Restless(Newest):
+    """Anybody but the one that runs."""
+
+    def decide(self, view: View) -> tuple[Schedulable | None, int | None]:
+        return view.ready[0], None
+
+
+class Late(Newest):
+    """Asks for a time that is over."""
+
+    def decide(self, view: View) -> tuple[Schedulable | None, int | None]:
+        return None, view.now_ns
+
+
 def bench_with(policy: type) -> Bench:
     settings = QnpuSettings(scheduler=f"{__name__}:{policy.__name__}", gate_ns=1_000, measure_ns=5_000)
     return Bench(("alice",), settings=settings)
@@ -93,3 +120,16 @@ def test_policy_that_wants_to_be_asked_again_is() -> None:
     bench = bench_with(Reluctant).program(0, 1, SHORT).run()
     starts = [emit.t_ns for _, emit in bench.records if emit.event == "PROCESSOR_START_USER_PROCESS"]
     assert starts == [50_000]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        (Stubborn, "at .* ns: it chose process 1, which is not ready"),
+        (Restless, "displaces one process by another without end"),
+        (Late, "wants to be asked again at 0 ns, which is over"),
+    ],
+)
+def test_policy_that_cannot_be_followed_is_told_so(wrong: type, what: str) -> None:
+    with pytest.raises(ConfigError, match=rf"scheduler 'tests.pair.test_policies:{wrong.__name__}'.*{what}"):
+        bench_with(wrong).program(0, 1, SHORT).program(0, 2, LONG).run()
