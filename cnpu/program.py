@@ -19,7 +19,7 @@ from cnpu.launch import Launch
 from cnpu.node import Node
 from cnpu.source import app_traceback, awaiting, defined, failing
 from cnpu.submitted import SETTLED, Submitted
-from cnpu.tasks import Park, Ready, Task, cancel, parks
+from cnpu.tasks import Park, Ready, Task, cancel, parks, waiting_for
 from qruntime.actors import Emit, Message, Send, Wait
 from qruntime.errors import Fault, LimitError, ProgramError, QnosError
 from qruntime.limits import PROGRAM_RESUMES, PROGRAM_TASKS, SUBROUTINES_QUEUED, ZERO_WAIT_RESUMES
@@ -144,6 +144,8 @@ class Program:
                 continue
             self._over(task, value, error)  # out here: what it raises shall not have the above as context
             error = None  # its traceback leads to this frame
+        if self.cnpu.tracing and self._main is not None and not self._ended:
+            self.emit("PROGRAM_WAITS", *waiting_for(self._main))
 
     def begin(self, tasks: list[Task]) -> None:
         """New tasks that run as soon as the present one waits."""

@@ -186,7 +186,7 @@ class Cnpu:
             self.qnpu_latency_ns,
         )
         if self.tracing:
-            program.emit("PROGRAM_STARTED", launch.session, launch.role)
+            program.emit("PROGRAM_STARTED", launch.session, launch.role, self._nodes.index(self.node))
         program.start()
 
     def _routes_of(self, launch: Launch) -> Routes:

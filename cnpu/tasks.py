@@ -45,6 +45,7 @@ class Park(ABC):
     task: Task  # set by the program when the park reaches it
 
     kind = ""  # as in `qruntime.actors.Wait`
+    until_ns = -1  # when it goes on by itself
 
     def __await__(self) -> Generator[Park, Any, Any]:
         return (yield self)
@@ -61,17 +62,17 @@ class Park(ABC):
 class Sleeping(Park):
     """Until a time."""
 
-    __slots__ = ("_at_ns", "_timer")
+    __slots__ = ("_timer", "until_ns")
 
     kind = "timer"
 
     def __init__(self, program: Program, at_ns: int) -> None:
         self.program = program
-        self._at_ns = at_ns
+        self.until_ns = at_ns
         self._timer = program.set_timer(at_ns, self)
 
     def what(self) -> str:
-        return f"{self._at_ns} ns"
+        return f"{self.until_ns} ns"
 
     def expired(self) -> None:
         """The time has come."""
@@ -84,16 +85,21 @@ class Sleeping(Park):
 class Receiving(Park):
     """Until a mailbox has a message, or `at_ns`, if that is not negative."""
 
-    __slots__ = ("_at_ns", "_mailbox", "_timer")
+    __slots__ = ("_mailbox", "_timer", "until_ns")
 
     kind = "message"
 
     def __init__(self, program: Program, mailbox: Mailbox, at_ns: int) -> None:
         self.program = program
         self._mailbox = mailbox
-        self._at_ns = at_ns
+        self.until_ns = at_ns
         self._timer = program.set_timer(at_ns, self) if at_ns >= 0 else -1
         mailbox.waiting.append(self)
+
+    @property
+    def source(self) -> str:
+        """The role from which a message is to come."""
+        return self._mailbox.source
 
     def what(self) -> str:
         return f"a message from {self._mailbox.source}"
@@ -102,7 +108,7 @@ class Receiving(Park):
         """No message came in time."""
         self._mailbox.waiting.remove(self)
         error = ProgramTimeout(
-            f"no message from {self._mailbox.source} until {self._at_ns} ns", peer=self._mailbox.source
+            f"no message from {self._mailbox.source} until {self.until_ns} ns", peer=self._mailbox.source
         )
         self.program.resume(self, None, error)
 
@@ -128,6 +134,11 @@ class Completing(Park):
         self._submitted = submitted
         submitted.waiting.append(self)
 
+    @property
+    def number(self) -> int:
+        """Which subroutine of the program it is."""
+        return self._submitted.number
+
     def what(self) -> str:
         return f"subroutine {self._submitted.number}"
 
@@ -141,7 +152,7 @@ class Joining(Park):
     An error of one cancels the others. Wakes with the list of results, or with (index, result) of the first.
     """
 
-    __slots__ = ("_limit_ns", "_only_first", "_results", "_timer", "_to_go", "children")
+    __slots__ = ("_limit_ns", "_only_first", "_results", "_timer", "_to_go", "children", "until_ns")
 
     def __init__(
         self,
@@ -157,7 +168,8 @@ class Joining(Park):
         self._to_go = len(coroutines)
         self._only_first = only_first
         self._limit_ns = limit_ns
-        self._timer = program.set_timer(program.clock_ns + limit_ns, self) if limit_ns >= 0 else -1
+        self.until_ns = program.clock_ns + limit_ns if limit_ns >= 0 else -1
+        self._timer = program.set_timer(self.until_ns, self) if limit_ns >= 0 else -1
         program.begin(self.children)
 
     def what(self) -> str:
@@ -245,6 +257,26 @@ def parks(task: Task) -> list[Park]:
     if isinstance(park, Joining):
         return [inner for child in park.children if not child.over for inner in parks(child)]
     return [park]
+
+
+def waiting_for(task: Task) -> tuple[int, str, int]:
+    """The first subroutine and the first role that a task and its children wait for, and the earliest time
+    at which one of them goes on by itself; -1, "" and -1 where there is none."""
+    subroutine, role, until_ns = -1, "", -1
+    waiting = [task]
+    while waiting:
+        park = waiting.pop().park
+        if park is None:
+            continue
+        if park.until_ns >= 0 and (until_ns < 0 or park.until_ns < until_ns):
+            until_ns = park.until_ns
+        if isinstance(park, Joining):
+            waiting += [child for child in reversed(park.children) if not child.over]
+        elif isinstance(park, Completing) and subroutine < 0:
+            subroutine = park.number
+        elif isinstance(park, Receiving) and not role:
+            role = park.source
+    return subroutine, role, until_ns
 
 
 Ready = deque[tuple[Task, Any, BaseException | None]]

@@ -104,7 +104,8 @@ class NvConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Time,
         Meta(
             description="change of a carbon's precession with the state of the electron; with "
-            "electron_reset_time_ns it dephases the carbon at each attempt"
+            "electron_reset_time_ns it dephases the carbon at each attempt",
+            extra={"noiseless": 0.0, "matters_with": "electron_reset_time_ns"},
         ),
     ] = 0.0
     electron_reset_time_ns: Annotated[

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cnpu.app import App
     from qnos.hosts import StandingNetwork
+    from qnos.perfetto import Perfetto
     from qnos.processes import ProcessNetwork
     from qnos.results import RunResult, ShotError
 
@@ -38,6 +39,8 @@ def run(
     processes: bool | ProcessNetwork | StandingNetwork = False,
     in_flight: int = 8,
     post_select: bool = False,
+    perfetto: str | os.PathLike[str] | None = None,
+    perfetto_shots: int = 10,
 ) -> RunResult:
     """Run `app` on `network` for `shots` fresh shots and give what it found.
 
@@ -49,7 +52,8 @@ def run(
     simulated time went. `progress` gets the number of finished shots. With `processes` every CNPU and QNPU
     is an operating-system process (or those of a network that stands already, as `hosts.StandingNetwork`)
     and `in_flight` shots are under way at once; the results are the same. `post_select` drops the shots in
-    which a device failed its charge-resonance check (`result.cr_check`) from metrics and errors.
+    which a device failed its charge-resonance check (`result.cr_check`) from metrics and errors. `perfetto`
+    is a file for a timeline of the first `perfetto_shots` shots (see `qnos.perfetto`).
 
     The same arguments give the same results. Ctrl-C gives the finished shots, marked `interrupted`. Raises
     `ConfigError` for whatever is wrong before the first shot; a program that fails is in `result.errors`, and
@@ -67,12 +71,13 @@ def run(
     _mapping(values, "values", "path to value")
     if shot is not None:
         _at_least(shot, "shot", 0)
+    _at_least(perfetto_shots, "perfetto_shots", 1)
     from cnpu.app import load_app
     from qnos.simulate import simulate
 
     found = load_app(app)
     loaded = with_values(network, values or {})
-    with _trace_file(trace) as file:
+    with _trace_file(trace) as file, _timeline(perfetto, perfetto_shots) as timeline:
         return simulate(
             found,
             loaded,
@@ -88,6 +93,7 @@ def run(
             processes=processes,
             in_flight=in_flight,
             post_select=post_select,
+            onlookers=() if timeline is None else (timeline,),
         )
 
 
@@ -138,3 +144,11 @@ def _trace_file(trace: TraceSink) -> AbstractContextManager[IO[bytes] | None]:
             raise ConfigError(f"trace is {trace!r}; allowed: a path, an open binary file, True or None")
         return nullcontext(trace)
     return open_trace(trace)
+
+
+def _timeline(path: str | os.PathLike[str] | None, shots: int) -> AbstractContextManager[Perfetto | None]:
+    if path is None:
+        return nullcontext()
+    from qnos.perfetto import open_timeline
+
+    return open_timeline(path, shots)

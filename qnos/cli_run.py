@@ -41,6 +41,18 @@ if TYPE_CHECKING:
 @click.option(
     "--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace here (JSONL)."
 )
+@click.option(
+    "--perfetto",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a timeline for ui.perfetto.dev here (JSON).",
+)
+@click.option(
+    "--perfetto-shots",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="With --perfetto: so many shots, from the first on.",
+)
 @click.option("--shot", type=click.IntRange(min=0), help="Run this one shot of the run alone.")
 @click.option("--processes", is_flag=True, help="Every CNPU and QNPU a process; the results are the same.")
 @click.option(
@@ -88,6 +100,8 @@ def run(
     calibration: str | None,
     as_json: bool,
     trace: Path | None,
+    perfetto: Path | None,
+    perfetto_shots: int,
     shot: int | None,
     processes: bool,
     in_flight: int,
@@ -103,9 +117,10 @@ def run(
     simulated time went, and the path of the result file. Status 1 if a program failed, 130 after Ctrl-C.
     """
     if replay is not None:
-        if app is not None or calibration is not None:
+        if app is not None or calibration is not None or perfetto is not None:
             raise click.UsageError(
-                "--replay takes everything from the journal; it goes without APP and --calibration"
+                "--replay takes everything from the journal; it goes without APP, --calibration and "
+                "--perfetto (qnos perfetto makes a timeline from --trace)"
             )
         click.echo(_replay(replay, trace))
         return
@@ -121,6 +136,8 @@ def run(
         raise click.UsageError("--at names the network, which stands as its file says")
     if calibration is not None and (at is not None or _is_given(ctx, "network")):
         raise click.UsageError("--calibration says what to run on; it goes without --network and --at")
+    if _is_given(ctx, "perfetto_shots") and perfetto is None:
+        raise click.UsageError("--perfetto-shots goes with --perfetto")
     source = at or network if calibration is None else calibrations.load(calibration)
     loaded = with_values(source, values_of(values))
     timeline = io.BytesIO() if explain else None
@@ -141,6 +158,8 @@ def run(
             processes=stands or processes,
             in_flight=in_flight,
             post_select=post_select,
+            perfetto=perfetto,
+            perfetto_shots=perfetto_shots,
         )
     unsaved = _save(result, out)
     if as_json:

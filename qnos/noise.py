@@ -1,12 +1,15 @@
 """The noise in force on a network, said in words: nobody should have to guess whether a default is noisy.
 
 `effective_noise(network)` gives one line per group of equal devices and of equal links. `link_facts(link)`
-says what the parameters of a link amount to.
+says what the parameters of a link amount to. `sources(network)` lists every source of noise with the values
+of the network that switch it off.
 """
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from msgspec import inspect
@@ -16,6 +19,8 @@ from qdriver.spec import DeviceSpec
 from qnos import fields
 from qnos.config import DeviceConfig, LinkConfig, NetworkConfig
 from qnos.units import duration
+
+_COHERENCE = re.compile(r"(^|_)(t1|t2|depolarise)_ns$")
 
 
 class LinkFacts(NamedTuple):
@@ -76,6 +81,97 @@ def link_facts(link: LinkConfig) -> LinkFacts:
         cycle_ns=point.cycle_ns,
         mean_pair_ns=point.cycle_ns / point.success_probability,
     )
+
+
+class Source(NamedTuple):
+    """A source of noise: the parameter `name` of `where`, a kind of device or a link, as `strength` tells it;
+    `off` has the paths and values of a network that switch it off, as `with_values` takes them."""
+
+    where: str
+    name: str
+    strength: str
+    off: dict[str, Any]
+
+
+def sources(network: NetworkConfig) -> list[Source]:
+    """Every source of noise in force, in the order of the schemas; what has no strength is left out.
+
+    Of a device these are coherence times, probabilities, and what its schema gives a ``noiseless`` value; one
+    source for all devices of a kind. Of a link they are what its schema gives one.
+    """
+    found: dict[tuple[str, str], list[tuple[str, float, float]]] = {}
+    for node in network.nodes:
+        at = f"nodes.{node.name}.device"
+        for name, path, value, off in _device_sources(node.device.parameters, at):
+            found.setdefault((node.device.kind, name), []).append((path, value, off))
+    for link in network.links:
+        ends = "-".join(link.nodes)
+        for name, path, value, off in _in_force(link.model, f"links.{ends}", _declared(type(link.model))):
+            found.setdefault((ends, name), []).append((path, value, off))
+    return [
+        Source(
+            where,
+            name,
+            ", ".join(dict.fromkeys(_strength(name, value) for _, value, _ in entries)),
+            {path: off for path, _, off in entries},
+        )
+        for (where, name), entries in found.items()
+    ]
+
+
+def _strength(name: str, value: float) -> str:
+    return duration(value) if name.endswith("_ns") else fields.number(value)
+
+
+_Entry = tuple[str, str, float, float]  # name of the source, path, value, value without noise
+
+
+def _device_sources(parameters: Any, at: str) -> Iterator[_Entry]:
+    """The sources of a device, those of single qubits under the name of what holds for all of them: of
+    `carbons[0].t2_ns` that is `carbon_t2_ns`."""
+    schema = type(parameters)
+    rules = _declared(schema)
+    for row in fields.rows(schema):
+        extra = _extra(row.info)
+        if row.name in rules or "matters_with" in extra:
+            continue
+        if _is_probability(row.info):
+            rules[row.name] = 0.0
+        elif _COHERENCE.search(row.name):
+            rules[row.name] = math.inf
+    for row in fields.rows(schema):
+        beside = _extra(row.info).get("matters_with")
+        if beside is not None and not getattr(parameters, beside):
+            rules.pop(row.name, None)
+    yield from _in_force(parameters, at, rules)
+    for row in fields.rows(schema):
+        parts = getattr(parameters, row.name)
+        if not isinstance(parts, tuple):
+            continue
+        before = row.name.removesuffix("s") + "_"
+        own = {name.removeprefix(before): off for name, off in rules.items() if name.startswith(before)}
+        for index, part in enumerate(parts):
+            for name, path, value, off in _in_force(part, f"{at}.{row.name}.{index}", own):
+                yield before + name, path, value, off
+
+
+def _in_force(parameters: Any, at: str, rules: dict[str, float]) -> Iterator[_Entry]:
+    """Those of the parameters with rules that make noise; one for a single end of a link (`_a`, `_b`) under
+    the name of what holds for both."""
+    for name, off in rules.items():
+        value = getattr(parameters, name, None)
+        if value is None or value == off or (math.isinf(off) and not value):
+            continue
+        both = name[:-2] if name.endswith(("_a", "_b")) and name[:-2] in rules else name
+        yield both, f"{at}.{name}", value, off
+
+
+def _declared(schema: type[Any]) -> dict[str, float]:
+    """Field -> value without noise, where the schema says it."""
+    extras: Iterable[tuple[str, dict[str, Any]]] = (
+        (row.name, _extra(row.info)) for row in fields.rows(schema)
+    )
+    return {name: extra["noiseless"] for name, extra in extras if "noiseless" in extra}
 
 
 def _coherence(spec: DeviceSpec) -> list[str]:

@@ -83,10 +83,10 @@ def show_sweep(table: SweepTable, console: Console) -> None:
     )
     for cells, row in zip(rows, table.rows, strict=True):
         view.add_row(*cells, escape(row.error))
-    _print_whole(view, console)
+    print_whole(view, console)
 
 
-def _print_whole(view: Table, console: Console) -> None:
+def print_whole(view: Table, console: Console) -> None:
     """Print a table with every column at least as wide as its least width, wrapped by a narrower terminal."""
     least = Measurement.get(console, console.options.update(width=UNLIMITED), view).minimum
     if least > console.width:
@@ -123,7 +123,7 @@ def show_trace(lines: Sequence[bytes], console: Console) -> None:
     for t_ns, node, unit, event, pid, data in records:
         words = escape(" ".join(str(item) for item in data))
         view.add_row(f"{t_ns:,}", node, unit, event, str(pid) if pid >= 0 else "", words)
-    _print_whole(view, console)
+    print_whole(view, console)
 
 
 class Bar:
@@ -148,6 +148,11 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         if self._task is not None:
             self._progress.stop()
+
+    def of(self, done: int, total: int) -> None:
+        """`done` are finished of a total that was not known before."""
+        self._total = total
+        self(done)
 
     def __call__(self, done: int) -> None:
         """`done` of the total are finished."""

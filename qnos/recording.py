@@ -21,6 +21,7 @@ ERRORS_KEPT: Final = 100  # with their text; further ones are only counted
 _ROUNDING: Final = 1e-9  # of a range, by which a value may lie outside
 
 PerShot = Callable[[dict[str, dict[str, Any]]], Any]
+OnValues = Callable[[int, Mapping[str, Any]], None]
 
 
 class Recorder:
@@ -29,7 +30,8 @@ class Recorder:
     `per_shot` is the application's `metrics(results)`, which gives numbers, booleans or None per name.
     Without it every number or boolean that a program returns is a metric, ``role.key``. `ranges` are the
     limits of one shot's values for the metrics that have some. With `post_select` a shot in which a device
-    failed its check has its results and times, but no metrics and no errors: it is dropped.
+    failed its check has its results and times, but no metrics and no errors: it is dropped. `on_values` gets
+    the number and the metrics of every shot that has some.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Recorder:
         ranges: Mapping[str, Limits] | None = None,
         *,
         post_select: bool = False,
+        on_values: OnValues | None = None,
     ) -> None:
         self.shots = 0
         self.shots_dropped = 0
@@ -56,6 +59,7 @@ class Recorder:
         self._tallies: dict[str, Tally] = {}
         self._names_checked = False
         self._post_select = post_select
+        self._on_values = on_values
 
     def expect(self, ask: Callable[[], Any]) -> None:
         """Take what the application expects of its metrics: `ask()` gives numbers by name, or None."""
@@ -157,6 +161,8 @@ class Recorder:
                 self._tallies[name] = tally = Tally()
             if value is not None:
                 tally.add(value)
+        if self._on_values is not None:
+            self._on_values(self._first_shot + self.shots, measured)
         if not self._names_checked:
             self._names_checked = True
             self._check_names("expected()", self._expected)

@@ -8,16 +8,16 @@ runner, for those who want to hold the network between shots; `processes.Process
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from cnpu.launch import Ended, Launch
 from qnos.assembly import assemble
 from qnos.crcheck import CrCheck
 from qnos.facts import Facts
 from qnos.placing import place
-from qnos.recording import Recorder
+from qnos.recording import OnValues, Recorder
 from qnos.results import WHOLE_RUN, RunResult, ShotError
 from qnos.timesplit import TimeSplit
 from qnos.tracefile import TraceFile
@@ -35,6 +35,22 @@ SPLIT_SHOTS = 50  # traced for the split of simulated time when the run itself i
 IN_FLIGHT = 8  # independent shots under way at once with processes
 Inputs = Mapping[str, Mapping[str, Any]]
 OnShot = Callable[[int, list[Ended], list[Record]], None]
+
+
+class Onlooker(Protocol):
+    """What looks at the records of the first `shots` shots; `fault` says why it could not keep what it made
+    of them, and is empty otherwise."""
+
+    shots: int
+
+    @property
+    def fault(self) -> str: ...
+
+    def add(self, shot: int, records: list[Record], /) -> None:
+        """Take a shot; one that was not traced has no records."""
+
+    def close(self) -> None:
+        """There are no more."""
 
 
 class Plan:
@@ -154,6 +170,8 @@ def simulate(
     processes: bool | ProcessNetwork | StandingNetwork = False,
     in_flight: int = IN_FLIGHT,
     post_select: bool = False,
+    onlookers: Sequence[Onlooker] = (),
+    on_values: OnValues | None = None,
 ) -> RunResult:
     """Run `shots` shots from `first_shot` on.
 
@@ -162,7 +180,9 @@ def simulate(
     shot; a KeyboardInterrupt ends the run with the shots finished so far. With `processes` every CNPU and
     QNPU is an operating-system process (or those of a network that is up already), and `in_flight` shots
     are under way at once; the results are the same. With `post_select` shots in which a device failed its
-    charge-resonance check count neither in the metrics nor as failures.
+    charge-resonance check count neither in the metrics nor as failures. `onlookers` see the records of
+    the first shots, which are traced for them. `on_values` gets the metrics of each shot in which no program
+    failed.
     """
     plan = Plan(app, network, seed=seed, inputs=inputs, placement=placement)
     if processes:
@@ -172,7 +192,9 @@ def simulate(
         opened: AbstractContextManager[Simulation | ProcessRunner] = ProcessRunner(plan, in_flight, started)
     else:
         opened = nullcontext(Simulation(plan))
-    recorder = Recorder(plan.roles, app.metrics, first_shot, app.ranges, post_select=post_select)
+    recorder = Recorder(
+        plan.roles, app.metrics, first_shot, app.ranges, post_select=post_select, on_values=on_values
+    )
     check = CrCheck(network, seed, plan.placement.values())
     if app.expected is not None:
         theory, facts = app.expected, Facts(network, plan.placement)
@@ -185,6 +207,8 @@ def simulate(
         end_ns = max(end.ended_ns for end in ended)
         if tracer is not None:
             tracer.add(number, records)
+        for onlooker in onlookers:
+            onlooker.add(number, records)
         if split is not None and records:
             split.add(records, end_ns)
         values, errors = outcome(number, plan.roles, ended)
@@ -197,7 +221,8 @@ def simulate(
     try:
         with opened as runner:
             began = time.perf_counter()
-            traced = shots if tracer is not None else min(shots, SPLIT_SHOTS) if split is not None else 0
+            looked_at = max([SPLIT_SHOTS if split is not None else 0, *(one.shots for one in onlookers)])
+            traced = shots if tracer is not None else min(shots, looked_at)
             if traced:
                 runner.run(first_shot, traced, True, on_shot)
             if shots > traced:
@@ -209,6 +234,10 @@ def simulate(
         file.flush()
         if file.fault:
             recorder.keep(ShotError(WHOLE_RUN, "trace", "STORAGE", file.fault))
+    for onlooker in onlookers:
+        onlooker.close()
+        if onlooker.fault:
+            recorder.keep(ShotError(WHOLE_RUN, "timeline", "STORAGE", onlooker.fault))
     return RunResult(
         app=app.name,
         network=network.name,

@@ -24,7 +24,7 @@ from qnpu.requests import Request
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
 from qnpu.traps import Trap, failure_tag
-from qnpu.waits import waits_of, who_must_give_way
+from qnpu.waits import lack_of, waits_of, who_must_give_way
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
 from qruntime.errors import DriverError, Fault, PredecessorAborted, QnosError, error_of
 from qruntime.limits import GROUP_QUBITS
@@ -210,7 +210,7 @@ class Qnpu:
         else:
             process.move("wait")
             self.dispatcher.release(process, now_ns)
-            self.trace("processor", "PROCESSOR_WAIT_USER_PROCESS", process.pid)
+            self.trace("processor", "PROCESSOR_WAIT_USER_PROCESS", process.pid, lack_of(process))
             self._begin_wait(process, now_ns)
 
     def _begin_wait(self, process: Process, now_ns: int) -> None:

@@ -128,7 +128,10 @@ class NetworkProcess:
         if ready and link.qubit is None:
             link.qubit = self._reserve(bool(asked), now_ns)
             self.entangling.reserved(link)
-        link.starving = bool(ready) and link.qubit is None
+        starving = bool(ready) and link.qubit is None
+        if starving != link.starving:
+            link.starving = starving
+            self._qnpu.trace("egp", "EGP_LACKS_QUBIT" if starving else "EGP_HAS_QUBIT", NETWORK, (link.peer,))
         if link.starving:
             ready = []
         elif asked and not self._memory.count_free():

@@ -28,6 +28,17 @@ def waits_of(qnpu: Qnpu) -> list[Wait]:
     return waits
 
 
+def lack_of(process: Process) -> tuple[str, int]:
+    """What a waiting process lacks, for the trace: ``pair``, ``memory`` or ``device``, and with which node
+    the pair is to be; -1 if no open request will bring it."""
+    wait = process.wait
+    assert wait is not None
+    if wait.kind in ("memory", "device"):
+        return wait.kind, -1
+    peers = (request.peer for request in process.requests if request.results_address == wait.address)
+    return "pair", next(peers, -1)
+
+
 def what_for(qnpu: Qnpu, process: Process) -> str:
     """What a waiting process lacks, in words."""
     wait = process.wait

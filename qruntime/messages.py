@@ -299,7 +299,8 @@ class DeviceOp(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """One physical instruction.
 
     It begins at `start_ns`, never before what the device began earlier. `gate` is a native gate name, its
-    angle n*pi/2^d. `qubit` and `qubit2` are physical, -1 if unused. `ref` >= 0 asks for an `Outcome`.
+    angle n*pi/2^d. `qubit` and `qubit2` are physical, -1 if unused. `ref` >= 0 asks for an `Outcome`;
+    below -1 it is -2 - pid of the process whose operation this is, and comes back only if that fails.
     """
 
     op: int

@@ -81,10 +81,17 @@ class DoubleClickLink(Optics, frozen=True, kw_only=True):
         Detectors, Meta(description="threshold: one click for any number of photons; resolving: they count")
     ] = "threshold"
     emission_fidelity: Annotated[
-        EmissionFidelity, Meta(description="fidelity of spin and photon just emitted, a Werner state")
+        EmissionFidelity,
+        Meta(
+            description="fidelity of spin and photon just emitted, a Werner state", extra={"noiseless": 1.0}
+        ),
     ] = 1.0
-    emission_fidelity_a: Annotated[EmissionFidelity | None, Meta(description="the same, first end")] = None
-    emission_fidelity_b: Annotated[EmissionFidelity | None, Meta(description="the same, second end")] = None
+    emission_fidelity_a: Annotated[
+        EmissionFidelity | None, Meta(description="the same, first end", extra={"noiseless": 1.0})
+    ] = None
+    emission_fidelity_b: Annotated[
+        EmissionFidelity | None, Meta(description="the same, second end", extra={"noiseless": 1.0})
+    ] = None
     coincidence_photon_photon: Annotated[
         Probability, Meta(description="probability to accept two clicks, both of photons")
     ] = 1.0

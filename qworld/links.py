@@ -35,7 +35,9 @@ class PerfectLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class DepolariseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A Werner state about a Bell state: w |Bell><Bell| + (1-w) I/4 with w = (4F-1)/3."""
 
-    fidelity: Annotated[float, Meta(ge=0.25, le=1, description="fidelity of the heralded pair")]
+    fidelity: Annotated[
+        float, Meta(ge=0.25, le=1, description="fidelity of the heralded pair", extra={"noiseless": 1.0})
+    ]
     success_probability: Annotated[
         float, Meta(ge=LEAST_SUCCESS, le=1, description="probability that one attempt heralds")
     ]

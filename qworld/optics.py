@@ -122,14 +122,22 @@ class Optics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         Probability, Meta(description="probability that a photon that arrives is detected")
     ] = 1.0
     visibility: Annotated[
-        Probability, Meta(description="of Hong-Ou-Mandel interference: squared overlap of the photons")
+        Probability,
+        Meta(
+            description="of Hong-Ou-Mandel interference: squared overlap of the photons",
+            extra={"noiseless": 1.0},
+        ),
     ] = 1.0
     dark_count_probability: Annotated[
-        Probability, Meta(description="probability of a dark count, per detector and window")
+        Probability,
+        Meta(description="probability of a dark count, per detector and window", extra={"noiseless": 0.0}),
     ] = 0.0
     dark_count_rate_hz: Annotated[
         Annotated[float, Meta(ge=0, le=1e12)],
-        Meta(description="dark counts per detector and second, in place of their probability"),
+        Meta(
+            description="dark counts per detector and second, in place of their probability",
+            extra={"noiseless": 0.0},
+        ),
     ] = 0.0
     window_ns: Annotated[
         Duration, Meta(description="how long detectors wait for a photon; a part of each attempt")

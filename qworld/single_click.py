@@ -155,21 +155,22 @@ class SingleClickLink(Optics, frozen=True, kw_only=True):
     ] = None
     phase_uncertainty_deg: Annotated[
         Annotated[float, Meta(ge=0, le=3600)],
-        Meta(description="deviation of the optical phase between the arms"),
+        Meta(description="deviation of the optical phase between the arms", extra={"noiseless": 0.0}),
     ] = 0.0
     phase_distribution: Annotated[
         PhaseDistribution,
         Meta(description="normal, or von_mises of concentration 1/deviation^2, deviation in rad"),
     ] = "normal"
     double_excitation_probability: Annotated[
-        Probability, Meta(description="probability that a bright qubit emits twice")
+        Probability, Meta(description="probability that a bright qubit emits twice", extra={"noiseless": 0.0})
     ] = 0.0
     sideband_veto_probability: Annotated[
         Probability,
         Meta(description="probability to detect a phonon-sideband photon, which vetoes the attempt"),
     ] = 0.0
     depolarise: Annotated[
-        Probability, Meta(description="fraction of pairs replaced by completely mixed ones")
+        Probability,
+        Meta(description="fraction of pairs replaced by completely mixed ones", extra={"noiseless": 0.0}),
     ] = 0.0
 
     sided = (*Optics.sided, "bright_state_population")

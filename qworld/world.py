@@ -132,7 +132,7 @@ class World:
                         op.start_ns,
                         f"{self._nodes[node]}/device",
                         "QDEVICE_CONSUME_CMD",
-                        -1,
+                        -2 - op.ref if op.ref < -1 else -1,
                         (op.gate, op.qubit, op.qubit2, end - op.start_ns, int(response)),
                     )
                 )

@@ -230,16 +230,18 @@ def test_trace_tells_submissions_results_and_messages_in_the_time_of_the_program
         for name in ("alice", "bob")
     }
     assert of["alice"] == [
-        (0, "cnpu", "PROGRAM_STARTED", 0, (0, "alice")),
+        (0, "cnpu", "PROGRAM_STARTED", 0, (0, "alice", 0)),
         (0, "cnpu", "SUBROUTINE_SEND_ATTEMPT", 0, (0,)),
         (1500, "cnpu", "SUBROUTINE_SENT", 0, (0,)),
+        (1500, "cnpu", "PROGRAM_WAITS", 0, (0, "", -1)),
         (1520, "cnpu", "RESULT_RCVD", 0, (0,)),
         (1890, "cnpu", "CLAS_MSG_SENT", 0, ("bob",)),
         (1890, "cnpu", "PROGRAM_ENDED", 0, ()),
     ]
-    assert of["bob"][1] == (1990, "cnpu", "CLAS_MSG_RCVD", 0, ("alice",))
-    assert of["bob"][2][:4] == (3310, "cnpu", "PROGRAM_FAILED", 0)
-    assert of["bob"][2][4][0] == "PROGRAM" and "ValueError: broken" in of["bob"][2][4][1]
+    assert of["bob"][1] == (0, "cnpu", "PROGRAM_WAITS", 0, (-1, "alice", -1))
+    assert of["bob"][2] == (1990, "cnpu", "CLAS_MSG_RCVD", 0, ("alice",))
+    assert of["bob"][3][:4] == (3310, "cnpu", "PROGRAM_FAILED", 0)
+    assert of["bob"][3][4][0] == "PROGRAM" and "ValueError: broken" in of["bob"][3][4][1]
 
 
 def test_nothing_is_traced_when_nobody_listens() -> None:
