@@ -23,6 +23,7 @@ class Dispatcher:
         self._qnpu = qnpu
         self._scheduler = scheduler
         self._run = run
+        self.occupied: Callable[[int, int], None] | None = None  # hears from when to when the processor was
         self.reset()
 
     def reset(self) -> None:
@@ -81,6 +82,13 @@ class Dispatcher:
         """The processor is free; the policy hears how long the process had it."""
         self.running = None
         self.policy.ran(process, now_ns - self._dispatched_ns)
+        if self.occupied is not None:
+            self.occupied(self._dispatched_ns, now_ns)
+
+    @property
+    def occupied_since_ns(self) -> int | None:
+        """Since when the running process has had the processor; None if there is none."""
+        return None if self.running is None else self._dispatched_ns
 
     def take_away(self, process: Process, now_ns: int) -> None:
         """A process that is to end or to be aborted leaves the processor or the ready list."""

@@ -1,0 +1,39 @@
+"""The one place where a `Launch` is made of an application, a role and where it is to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cnpu.launch import Launch
+
+
+def launch_of(
+    app: str,
+    flavour: str,
+    role: str,
+    main: Callable[..., Any],
+    inputs: dict[str, Any],
+    placement: dict[str, str],
+    *,
+    session: int = 0,
+    start_ns: int = 0,
+    scheduling: Mapping[str, Any] | None = None,
+) -> Launch:
+    """The program of one role.
+
+    `scheduling` is what is said for schedulers (priority, deadline_ns, weight); what launches do not have
+    is left out.
+    """
+    said = {name: value for name, value in (scheduling or {}).items() if name in Launch.__struct_fields__}
+    return Launch(
+        session=session,
+        app=app,
+        role=role,
+        main=main,
+        inputs=inputs,
+        placement=placement,
+        start_ns=start_ns,
+        flavour=flavour,
+        **said,
+    )
