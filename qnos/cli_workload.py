@@ -107,7 +107,7 @@ def _where(app: AppResult) -> str:
 def _apps(result: WorkloadResult) -> Table:
     view = Table(box=None, header_style="bold")
     view.add_column("application")
-    for heading in ("started", "finished", "failed", "unfinished", "late", "mean duration", "per second"):
+    for heading in ("started", "finished", "failed", "unfinished", "late", "duration", "per s"):
         view.add_column(heading, justify="right")
     for name, app in result.apps.items():
         view.add_row(
