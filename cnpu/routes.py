@@ -10,6 +10,7 @@ from cnpu.launch import Launch
 from qruntime.errors import ConfigError, ProgramError
 
 SOCKETS_PER_SESSION: Final = 1024  # EPR socket ids of a session: session*1024 + index of the peer's role
+SESSIONS: Final = 1 << 20  # after so many, ids come again: a register holds one, and the first are long over
 
 
 class Routes:
@@ -42,7 +43,7 @@ class Routes:
         self._classical: dict[str, tuple[str, int]] = {}
         self._epr: dict[str, tuple[int, int]] = {}
         sockets = []
-        first = launch.session * SOCKETS_PER_SESSION
+        first = launch.session % SESSIONS * SOCKETS_PER_SESSION
         own = first + roles.index(launch.role)
         for index, role in enumerate(roles):
             place = launch.placement[role]

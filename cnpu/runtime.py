@@ -52,7 +52,9 @@ class Cnpu:
     QNPU, `cnpu_latency_ns` those to the CNPUs of other nodes, by node name. `linked` are the nodes with
     which ours shares an entanglement link. `max_qubits` is what *register* announces.
 
-    `launches` are the programs to run. `ended` has those that are over, by (session, role).
+    `launches` are the programs to run in every shot. `joining` are more, of one timeline: the next `Start`
+    takes them out. `ended` has those that are over, by (session, role), until `forget`; `on_ended` hears of
+    each.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class Cnpu:
         self.qnpu_latency_ns = qnpu_latency_ns
         self.streams = streams
         self.launches: list[Launch] = []
+        self.joining: list[Launch] = []
+        self.on_ended: Callable[[Ended], None] | None = None
         self.ended: dict[tuple[int, str], Ended] = {}
         self.shot = 0
         self.now_ns = 0
@@ -112,6 +116,7 @@ class Cnpu:
         self.effects = []
         self.shot = shot
         self.ended = {}
+        self.joining.clear()
         self._programs.clear()
         self._mailboxes.clear()
         self._timers.clear()
@@ -150,8 +155,9 @@ class Cnpu:
 
     def _on_start(self) -> None:
         """Begin the launches that are due and set a timer for the others; those begun before go on."""
-        launches = self.launches[self._begun :]
+        launches = self.launches[self._begun :] + self.joining
         self._begun = len(self.launches)
+        self.joining.clear()
         for launch in launches:
             if launch.start_ns <= self.now_ns:
                 self._begin(launch)
@@ -165,8 +171,8 @@ class Cnpu:
             routes = self._routes_of(launch)
         except ConfigError as error:
             self._close_mailboxes(launch.session, launch.role, launch.placement)
-            self.ended[launch.session, launch.role] = Ended(
-                launch.session, launch.role, pid, {}, error, f"{error}\n", self.now_ns, self.now_ns
+            self._over(
+                Ended(launch.session, launch.role, pid, {}, error, f"{error}\n", self.now_ns, self.now_ns)
             )
             return
         program = Program(self, launch, routes, pid)
@@ -215,17 +221,29 @@ class Cnpu:
         program.send(self.qnpu, Stop(program.pid), self.qnpu_latency_ns)
         del self._programs[program.pid]
         self._close_mailboxes(session, role, program.routes.peers)
-        self.ended[session, role] = Ended(
-            session,
-            role,
-            program.pid,
-            value,
-            error,
-            traceback,
-            program.started_ns,
-            program.clock_ns,
-            program.log,
+        self._over(
+            Ended(
+                session,
+                role,
+                program.pid,
+                value,
+                error,
+                traceback,
+                program.started_ns,
+                program.clock_ns,
+                program.log,
+            )
         )
+
+    def _over(self, end: Ended) -> None:
+        self.ended[end.session, end.role] = end
+        if self.on_ended is not None:
+            self.on_ended(end)
+
+    def forget(self, session: int, role: str) -> None:
+        """Keep nothing of a program that is over, as no message for it is under way any more."""
+        self.ended.pop((session, role), None)
+        self._routes.pop((session, role), None)
 
     def _on_doomed(self, event: Doomed) -> None:
         program = self._programs.get(event.pid)

@@ -1,11 +1,12 @@
-"""Running an application on a network, from Python, notebooks and the command line alike: `run`."""
+"""Running one application or several on a network, from Python, notebooks and the command line alike:
+`run`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, overload
 
 from qnos.loading import Source, with_values
 from qnos.results import WHOLE_RUN
@@ -20,12 +21,60 @@ if TYPE_CHECKING:
     from qnos.perfetto import Perfetto
     from qnos.processes import ProcessNetwork
     from qnos.results import RunResult, ShotError
+    from qnos.workload import Workload
+    from qnos.workload_results import WorkloadResult
 
 TraceSink = str | os.PathLike[str] | IO[bytes] | bool | None
 
 
+@overload
 def run(
     app: str | os.PathLike[str] | ModuleType | Mapping[str, Callable[..., Any]] | App,
+    network: Source = ...,
+    shots: int = ...,
+    seed: int = ...,
+    inputs: Mapping[str, Mapping[str, Any]] | None = ...,
+    placement: Mapping[str, str] | None = ...,
+    trace: TraceSink = ...,
+    shot: int | None = ...,
+    values: Mapping[str, Any] | None = ...,
+    time_split: bool = ...,
+    progress: Callable[[int], None] | None = ...,
+    processes: bool | ProcessNetwork | StandingNetwork = ...,
+    in_flight: int = ...,
+    post_select: bool = ...,
+    perfetto: str | os.PathLike[str] | None = ...,
+    perfetto_shots: int = ...,
+) -> RunResult:
+    """One application."""
+
+
+@overload
+def run(
+    app: Sequence[Any] | Workload,
+    network: Source = ...,
+    shots: int = ...,
+    seed: int = ...,
+    inputs: Mapping[str, Mapping[str, Any]] | None = ...,
+    placement: Mapping[str, str] | None = ...,
+    trace: TraceSink = ...,
+    shot: int | None = ...,
+    values: Mapping[str, Any] | None = ...,
+    time_split: bool = ...,
+    progress: Callable[[int], None] | None = ...,
+    processes: bool | ProcessNetwork | StandingNetwork = ...,
+    in_flight: int = ...,
+    post_select: bool = ...,
+    perfetto: None = ...,
+    perfetto_shots: int = ...,
+    until_ns: int | None = ...,
+    stagger_ns: int = ...,
+) -> WorkloadResult:
+    """Several at once."""
+
+
+def run(
+    app: Any,
     network: Source = "two_generic",
     shots: int = 100,
     seed: int = 0,
@@ -41,7 +90,9 @@ def run(
     post_select: bool = False,
     perfetto: str | os.PathLike[str] | None = None,
     perfetto_shots: int = 10,
-) -> RunResult:
+    until_ns: int | None = None,
+    stagger_ns: int = 0,
+) -> RunResult | WorkloadResult:
     """Run `app` on `network` for `shots` fresh shots and give what it found.
 
     `app` is the name of a shipped application, a path, a module, or a mapping of role to program. `network`
@@ -55,6 +106,11 @@ def run(
     which a device failed its charge-resonance check (`result.cr_check`) from metrics and errors. `perfetto`
     is a file for a timeline of the first `perfetto_shots` shots (see `qnos.perfetto`).
 
+    A sequence as ``["bqc", ("lgt", 3)]``, or a `Workload`, has several applications run beside each other in
+    every shot, and gives a `WorkloadResult`. `inputs` and `placement` then have keys as ``lgt.tomographer``,
+    or ``lgt[1].tomographer`` for one copy. Those of a sequence start at 0, or each `stagger_ns` after the one
+    before. With `until_ns` there is one timeline, whatever `shots` says, which ends at that simulated time.
+
     The same arguments give the same results. Ctrl-C gives the finished shots, marked `interrupted`. Raises
     `ConfigError` for whatever is wrong before the first shot; a program that fails is in `result.errors`, and
     so is a trace file that could not be written, which costs no shot.
@@ -63,7 +119,9 @@ def run(
     if not isinstance(seed, int):
         raise ConfigError(f"seed is {seed!r}; allowed: an integer")
     _at_least(in_flight, "in_flight", 1)
-    _check_app(app)
+    several = _several(app, until_ns, stagger_ns, post_select)
+    if several is None:
+        _check_app(app)
     _mapping(inputs, "inputs", "role to a mapping of name to value")
     for role, given in (inputs or {}).items():
         _mapping(given, f"inputs[{role!r}]", "name to value")
@@ -72,11 +130,34 @@ def run(
     if shot is not None:
         _at_least(shot, "shot", 0)
     _at_least(perfetto_shots, "perfetto_shots", 1)
+    if until_ns is not None and shot is not None:
+        from qnos.workload_run import refuse_shot
+
+        refuse_shot()
+    loaded = with_values(network, values or {})
+    if several is not None:
+        from qnos.workload_run import simulate_workload
+
+        with _trace_file(trace) as file:
+            return simulate_workload(
+                several,
+                loaded,
+                shots=shots if shot is None and until_ns is None else 1,
+                seed=seed,
+                inputs=inputs,
+                placement=placement,
+                first_shot=shot or 0,
+                until_ns=until_ns,
+                trace_file=file,
+                trace=trace is True or file is not None,
+                progress=progress,
+                processes=processes,
+                in_flight=in_flight,
+            )
     from cnpu.app import load_app
     from qnos.simulate import simulate
 
     found = load_app(app)
-    loaded = with_values(network, values or {})
     with _trace_file(trace) as file, _timeline(perfetto, perfetto_shots) as timeline:
         return simulate(
             found,
@@ -113,6 +194,22 @@ def failures(result: RunResult) -> str:
         return f"{first.role}: {first.message}"
     where = f"{first.role} in shot {first.shot}"
     return f"{result.shots_failed} of {result.shots} shots failed; first {where}: {first.message}"
+
+
+def _several(app: Any, until_ns: int | None, stagger_ns: int, post_select: bool) -> Workload | None:
+    """The workload, if `app` is several applications; None if it is one."""
+    from qnos.workload import Workload, load_workload
+
+    if not isinstance(app, Workload) and (not isinstance(app, Sequence) or isinstance(app, str | bytes)):
+        if until_ns is not None or stagger_ns:
+            raise ConfigError("until_ns and stagger_ns are for several applications: a list, or a Workload")
+        return None
+    _at_least(stagger_ns, "stagger_ns", 0)
+    if until_ns is not None:
+        _at_least(until_ns, "until_ns", 1)
+    if post_select:
+        raise ConfigError("post_select is for one application: shots of several are not dropped")
+    return load_workload(app, stagger_ns)
 
 
 def _at_least(value: object, name: str, low: int) -> None:

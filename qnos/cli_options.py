@@ -48,7 +48,7 @@ def inputs_of(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
     """``alice.theta=0.3`` texts as role -> name -> value."""
     inputs: dict[str, dict[str, Any]] = {}
     for text in texts:
-        name, value = _split(text, "--set", "ROLE.NAME=VALUE")
+        name, value = split(text, "--set", "ROLE.NAME=VALUE")
         role, dot, field = name.partition(".")
         if not (role and dot and field):
             raise click.UsageError(f"--set {text!r}: ROLE.NAME=VALUE is expected")
@@ -62,15 +62,16 @@ def values_of(
     texts: Iterable[str], option: str = "--set-network", shape: str = "PATH=VALUE"
 ) -> dict[str, Any]:
     """``links.*.fidelity=0.8`` texts as path -> value."""
-    return {path: scalar(value) for path, value in (_split(text, option, shape) for text in texts)}
+    return {path: scalar(value) for path, value in (split(text, option, shape) for text in texts)}
 
 
 def placement_of(texts: Iterable[str]) -> dict[str, str] | None:
     """``alice=delft`` texts as role -> node; None if there are none."""
-    return dict(_split(text, "--place", "ROLE=NODE") for text in texts) or None
+    return dict(split(text, "--place", "ROLE=NODE") for text in texts) or None
 
 
-def _split(text: str, option: str, shape: str) -> tuple[str, str]:
+def split(text: str, option: str, shape: str) -> tuple[str, str]:
+    """``name=value`` in two; `UsageError` if it is not."""
     name, equals, value = text.partition("=")
     if not (name.strip() and equals and value.strip()):
         raise click.UsageError(f"{option} {text!r}: {shape} is expected")

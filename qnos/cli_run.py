@@ -7,7 +7,7 @@ import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -17,16 +17,19 @@ from qnos import api
 from qnos import calibration as calibrations
 from qnos.cli import INTERRUPTED
 from qnos.cli_options import inputs_of, placement_of, run_options, values_of
+from qnos.cli_workload import inputs_of_copies, show_workload, tell_failures, workload_of
 from qnos.loading import with_values
 from qnos.noise import effective_noise
 from qnos.present import Bar, console_for, show_line, show_result, show_trace
 from qnos.results import RunResult
 from qnos.tracefile import TraceFile, open_trace
+from qnos.units import time_ns
 from qruntime.errors import ConfigError, QnosError
 
 if TYPE_CHECKING:
     from qnos.config import NetworkConfig
     from qnos.hosts import StandingNetwork
+    from qnos.workload_results import WorkloadResult
 
 
 @click.command()
@@ -86,6 +89,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Directory of the result file.",
 )
+@click.option(
+    "--workload",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Run the applications of this file beside each other, in place of APP.",
+)
+@click.option("--until", metavar="TIME", help="One timeline, which ends at this simulated time, as 2000s.")
+@click.option("--stagger", metavar="TIME", help="Each of several applications starts so much later.")
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -110,22 +121,29 @@ def run(
     replay: Path | None,
     explain: bool,
     out: Path,
+    workload: Path | None,
+    until: str | None,
+    stagger: str | None,
 ) -> None:
-    """Run APP, a shipped name or a file, on a network.
+    """Run APP, a shipped name or a file, on a network; or several as bqc,lgt*3.
 
     Prints every metric with its 95 % interval and the value a theory expects, the noise in force, where
     simulated time went, and the path of the result file. Status 1 if a program failed, 130 after Ctrl-C.
     """
     if replay is not None:
-        if app is not None or calibration is not None or perfetto is not None:
+        if any(given is not None for given in (app, calibration, perfetto, workload)):
             raise click.UsageError(
-                "--replay takes everything from the journal; it goes without APP, --calibration and "
-                "--perfetto (qnos perfetto makes a timeline from --trace)"
+                "--replay takes everything from the journal; it goes without APP, --workload, --calibration "
+                "and --perfetto (qnos perfetto makes a timeline from --trace)"
             )
         click.echo(_replay(replay, trace))
         return
-    if app is None:
+    if app is None and workload is None:
         raise click.UsageError("Missing argument 'APP'.")
+    if app is not None and workload is not None:
+        raise click.UsageError("--workload says which applications run; it goes without APP")
+    if until is not None and _is_given(ctx, "shots"):
+        raise click.UsageError("--until runs one timeline; it goes without --shots")
     if explain and (as_json or trace is not None):
         raise click.UsageError("--explain prints the trace of one shot; it goes without --json and --trace")
     if shot is not None and _is_given(ctx, "shots") and shot >= shots:
@@ -142,25 +160,43 @@ def run(
     loaded = with_values(source, values_of(values))
     timeline = io.BytesIO() if explain else None
     errors = Console(stderr=True)
-    total = shots if shot is None and not explain else 1
+    several = workload_of(app, workload, until, stagger, post_select)
+    if several is not None and perfetto is not None:
+        raise click.UsageError("--perfetto goes with one application; qnos perfetto makes one from --trace")
+    total = shots if shot is None and not explain and until is None else 1
     show_bar = errors.is_terminal and not as_json and not explain
     with Bar(total, errors) as bar, nullcontext() if at is None else _standing(loaded, secret) as stands:
-        result = api.run(
-            app,
-            loaded,
-            shots=shots,
-            seed=seed,
-            inputs=inputs_of(inputs),
-            placement=placement_of(placement),
-            trace=timeline or trace or as_json,
-            shot=0 if explain and shot is None else shot,
-            progress=bar if show_bar else None,
-            processes=stands or processes,
-            in_flight=in_flight,
-            post_select=post_select,
-            perfetto=perfetto,
-            perfetto_shots=perfetto_shots,
-        )
+        options: dict[str, Any] = {
+            "shots": shots,
+            "seed": seed,
+            "placement": placement_of(placement),
+            "shot": 0 if explain and shot is None and until is None else shot,
+            "progress": bar if show_bar else None,
+            "processes": stands or processes,
+            "in_flight": in_flight,
+        }
+        result: RunResult | WorkloadResult
+        if several is None:
+            assert app is not None
+            result = api.run(
+                app,
+                loaded,
+                inputs=inputs_of(inputs),
+                trace=timeline or trace or as_json,
+                post_select=post_select,
+                perfetto=perfetto,
+                perfetto_shots=perfetto_shots,
+                **options,
+            )
+        else:
+            result = api.run(
+                several,
+                loaded,
+                inputs=inputs_of_copies(inputs),
+                trace=timeline or trace or (as_json and until is None),  # that of a session may be endless
+                until_ns=None if until is None else time_ns(until, "--until"),
+                **options,
+            )
     unsaved = _save(result, out)
     if as_json:
         click.echo(json.dumps(result.to_json_dict(), allow_nan=False))
@@ -170,14 +206,20 @@ def run(
             show_trace(timeline.getvalue().splitlines(), console)
         if calibration is not None:
             show_line("values", ", ".join([calibration, *(f"but {text}" for text in values)]), console)
-        show_result(result, effective_noise(loaded), console)
+        if isinstance(result, RunResult):
+            show_result(result, effective_noise(loaded), console)
+        else:
+            show_workload(result, effective_noise(loaded), console)
     if unsaved:
         click.echo(f"Error: {unsaved}", err=True)
-    _tell_failures(result)
+    if isinstance(result, RunResult):
+        _tell_failures(result)
+    else:
+        tell_failures(result)
     if result.interrupted:
         click.echo(f"Interrupted after {result.shots} shots", err=True)
         ctx.exit(INTERRUPTED)
-    if result.errors or unsaved:
+    if result.errors_total or unsaved:
         ctx.exit(1)
 
 
@@ -206,7 +248,7 @@ def _replay(journal: Path, trace: Path | None) -> str:
     return digest
 
 
-def _save(result: RunResult, out: Path) -> str:
+def _save(result: RunResult | WorkloadResult, out: Path) -> str:
     """Why the result could not be saved, empty if it was: what was found is shown in any case."""
     try:
         result.save(out)

@@ -139,7 +139,7 @@ def _launches(order: Load, node: str, names: Sequence[str]) -> list[Launch]:
     `ConfigError` if our copy of it is another one.
     """
     from cnpu.app import load_app
-    from cnpu.launch import Launch
+    from qnos.launching import launch_of
 
     if not order.app:
         return []
@@ -157,14 +157,16 @@ def _launches(order: Load, node: str, names: Sequence[str]) -> list[Launch]:
                 f"application {order.app} cannot run here: role {role} has no program, inputs or node"
             )
     return [
-        Launch(
+        launch_of(
+            app.name,
+            app.flavour,
+            role,
+            roles[role],
+            order.inputs[role],
+            order.placement,
             session=order.session,
-            app=app.name,
-            role=role,
-            main=roles[role],
-            inputs=order.inputs[role],
-            placement=order.placement,
-            flavour=app.flavour,
+            start_ns=order.start_ns,
+            scheduling=order.scheduling,
         )
         for role in order.roles
         if order.placement[role] == node

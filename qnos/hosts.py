@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from qnos import live
 from qnos.hosts_section import WORLD
-from qnos.processes import run_plan
+from qnos.processes import Runnable, run_plan
 from qnos.site import Site
 from qruntime.client import Client
 from qruntime.control import AskNetwork
@@ -22,7 +22,7 @@ from qruntime.errors import NodeDown
 
 if TYPE_CHECKING:
     from qnos.config import NetworkConfig
-    from qnos.simulate import OnShot, Plan
+    from qnos.simulate import OnShot
 
 MEET_S = 10.0  # for the world of a network to let a caller in
 READY_S = 30.0  # for all processes of a network to be there
@@ -63,7 +63,7 @@ class StandingNetwork:
         self._close()
 
     def run(
-        self, plan: Plan, first_shot: int, shots: int, in_flight: int, tracing: bool, on_shot: OnShot
+        self, plan: Runnable, first_shot: int, shots: int, in_flight: int, tracing: bool, on_shot: OnShot
     ) -> None:
         """Run shots of a plan; `on_shot` gets each as it is done, in order."""
         over = run_plan(self._client, lambda: None, plan, first_shot, shots, in_flight, tracing, on_shot)

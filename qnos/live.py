@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cnpu.app import load_app
 from cnpu.launch import Launch
 from qnos.assembly import assemble
+from qnos.launching import launch_of
 from qnos.loading import load_network
 from qnos.processes import how_it_ended
 from qnos.runtime_dir import RuntimeDir
@@ -181,9 +182,7 @@ class Connection:
 
         Raises `ConfigError` if it is refused.
         """
-        plan = Plan(load_app(app), self.network, inputs=inputs, placement=placement)
-        source = plan.app.file or plan.app.name
-        load = Load(source, plan.app.sha256, 0, 0, tuple(plan.roles), plan.inputs, plan.placement)
+        (load,) = Plan(load_app(app), self.network, inputs=inputs, placement=placement).loads()
         state = self._ask(SubmitApp(self._client.address, load), SessionState, ANSWER_S)
         if state.state == "refused" and state.fault is not None:
             error = error_of(state.fault)
@@ -342,8 +341,16 @@ def _launches(load: Load, network: NetworkConfig) -> dict[str, list[Launch]]:
     for role in load.roles:
         node = load.placement[role]
         placement = load.placement
-        launch = Launch(
-            load.session, app.name, role, roles[role], load.inputs[role], placement, flavour=app.flavour
+        launch = launch_of(
+            app.name,
+            app.flavour,
+            role,
+            roles[role],
+            load.inputs[role],
+            placement,
+            session=load.session,
+            start_ns=load.start_ns,
+            scheduling=load.scheduling,
         )
         found.setdefault(node, []).append(launch)
     return found

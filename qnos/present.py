@@ -51,7 +51,7 @@ def show_result(result: RunResult, noise: Sequence[str], console: Console) -> No
         highlight=False,
     )
     if result.metrics:
-        console.print(_metrics(result.metrics))
+        console.print(metrics_table(result.metrics))
     if result.cr_check:
         show_line("charge", _charge(result), console)
     for line in noise:
@@ -164,13 +164,14 @@ class Bar:
         self._progress.update(self._task, completed=done)
 
 
-def _metrics(metrics: dict[str, Metric]) -> Table:
+def metrics_table(metrics: dict[str, Metric], of: str = "shots") -> Table:
+    """A row per metric; `of` is what their number counts."""
     view = Table(box=None, header_style="bold")
     view.add_column("metric")
     view.add_column("mean", justify="right")
     view.add_column("95 % interval")
     view.add_column("expected", justify="right")
-    view.add_column("shots", justify="right")
+    view.add_column(of, justify="right")
     for name, metric in metrics.items():
         view.add_row(
             escape(name), _mean(name, metric), _interval(name, metric), _expected(name, metric), str(metric.n)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cnpu.launch import Ended
 from qnos.runtime_dir import RuntimeDir
@@ -25,12 +25,23 @@ from qruntime.watch import ORPHANED, Lifeline
 if TYPE_CHECKING:
     from qnos.config import NetworkConfig
     from qnos.hosts import StandingNetwork
-    from qnos.simulate import OnShot, Plan
+    from qnos.simulate import OnShot
 
 _STOP_S = 2.0  # grace for all processes to leave before they are killed
 _SHORT_STOP_S = 0.5  # when one of them is gone anyway
 _LAST_BREATH_S = 0.5  # between the end of a process's connections and its status
 _LOG_TAIL = 2000  # characters of a dead process's last words
+
+
+class Runnable(Protocol):
+    """What processes run: a plan of one application, or of several at once."""
+
+    @property
+    def network(self) -> NetworkConfig:
+        """The network it is for."""
+
+    def loads(self) -> list[Load]:
+        """What the CNPUs are to load."""
 
 
 class ProcessNetwork:
@@ -87,7 +98,7 @@ class ProcessNetwork:
                 process.wait()
 
     def run(
-        self, plan: Plan, first_shot: int, shots: int, in_flight: int, tracing: bool, on_shot: OnShot
+        self, plan: Runnable, first_shot: int, shots: int, in_flight: int, tracing: bool, on_shot: OnShot
     ) -> None:
         """Run shots of a plan; `on_shot` gets each as it is done, in order.
 
@@ -147,7 +158,7 @@ class ProcessRunner:
     already."""
 
     def __init__(
-        self, plan: Plan, in_flight: int, started: ProcessNetwork | StandingNetwork | None = None
+        self, plan: Runnable, in_flight: int, started: ProcessNetwork | StandingNetwork | None = None
     ) -> None:
         self._plan = plan
         self._in_flight = in_flight
@@ -174,7 +185,7 @@ class ProcessRunner:
 def run_plan(
     client: Client,
     look: Callable[[], None],
-    plan: Plan,
+    plan: Runnable,
     first_shot: int,
     shots: int,
     in_flight: int,
@@ -185,9 +196,8 @@ def run_plan(
 
     Raises what ended the run early; `NodeDown` says which shots are lost.
     """
-    source = plan.app.file or plan.app.name
-    load = Load(source, plan.app.sha256, plan.seed, 0, tuple(plan.roles), plan.inputs, plan.placement)
-    order = Run(client.address, load, first_shot, shots, in_flight, tracing)
+    load, *more = plan.loads()
+    order = Run(client.address, load, first_shot, shots, in_flight, tracing, more=tuple(more))
     done = 0
 
     def take(shot: ShotDone) -> None:

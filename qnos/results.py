@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -90,7 +90,7 @@ class RunResult(msgspec.Struct, kw_only=True):
             f"<RunResult of {self.app} on {self.network}: {self.shots:,} shots from {self.first_shot}, "
             f"{self.shots_failed:,} failed, seed {self.seed}{cut}"
         )
-        shown = [_in_short(name, metric) for name, metric in self.metrics.items()]
+        shown = [metric_in_short(name, metric) for name, metric in self.metrics.items()]
         more = len(shown) - METRICS_IN_REPR
         rest = [f"{more} more"] if more > 0 else []
         return f"{head}\n {', '.join(shown[:METRICS_IN_REPR] + rest) or 'no metrics'}>"
@@ -120,10 +120,10 @@ class RunResult(msgspec.Struct, kw_only=True):
             "shot_sim_time_ns": list(self.shot_sim_time_ns),
         }
         counts = {
-            "cr_check": {"counts": {node: _summary(column) for node, column in self.cr_check.items()}},
+            "cr_check": {"counts": {node: summary(column) for node, column in self.cr_check.items()}},
             "results": {
                 "counts": {
-                    role: {key: _summary(column) for key, column in columns.items()}
+                    role: {key: summary(column) for key, column in columns.items()}
                     for role, columns in self.results.items()
                 },
                 "path": self.path,
@@ -140,7 +140,7 @@ class RunResult(msgspec.Struct, kw_only=True):
             **(per_shot if inline else counts),
             "post_selected": self.post_selected,
             "shots_dropped": self.shots_dropped,
-            "metrics": {name: _metric(metric) for name, metric in self.metrics.items()},
+            "metrics": {name: metric_data(metric) for name, metric in self.metrics.items()},
             "sim_time_ns": self.sim_time_ns,
             "time_split_ns": self.time_split,
             "wall_s": self.wall_s,
@@ -153,9 +153,9 @@ class RunResult(msgspec.Struct, kw_only=True):
             "shots_failed": self.shots_failed,
             "path": self.path,
         }
-        plain: dict[str, Any] = {key: _plain(value) for key, value in data.items()}
-        plain["calibration"] = _settings(self.calibration)
-        return plain
+        found: dict[str, Any] = {key: plain(value) for key, value in data.items()}
+        found["calibration"] = settings(self.calibration)
+        return found
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """All columns of one table with a row per shot: shot, sim_time_ns, ``cr_check.node`` where there is
@@ -207,69 +207,82 @@ class RunResult(msgspec.Struct, kw_only=True):
             raise ConfigError(f"{directory}: results cannot be saved: {error.strerror}") from None
 
     def _save(self, folder: Path) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        stem = f"{_file_part(self.app)}-{_file_part(self.network)}-{self.seed}"
-        n = 1
-        while True:
-            target = folder / f"{stem}-{n}.json"
-            try:
-                file = target.open("xb")  # taken at once, so that two runs never share a name
-                break
-            except FileExistsError:
-                n += 1
-        columns = target.with_suffix(".npz")
+        def write(target: Path, columns: Path) -> dict[str, Any]:
+            self.path = str(target)
+            if self.shots > INLINE_SHOTS:
+                write_npz(columns, self.columns())
+                self.path = str(columns)
+            data = self.to_json_dict()
+            self.path = data["path"] = str(target)
+            return data
+
+        return save_as(folder, f"{file_part(self.app)}-{file_part(self.network)}-{self.seed}", write)
+
+
+def save_as(folder: Path, stem: str, write: Callable[[Path, Path], dict[str, Any]]) -> Path:
+    """Write ``<stem>-<n>.json`` in `folder`, n the first free number.
+
+    `write(target, columns)` gives the JSON for the file `target`; it may write a file `columns` beside it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    n = 1
+    while True:
+        target = folder / f"{stem}-{n}.json"
         try:
-            with file:
-                self.path = str(target)
-                if self.shots > INLINE_SHOTS:
-                    _write_npz(columns, self.columns())
-                    self.path = str(columns)
-                data = self.to_json_dict()
-                self.path = data["path"] = str(target)
-                file.write(msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n")
-        except BaseException:  # a full disk, Ctrl-C: half a result is worse than none
-            for part in (target, columns):
-                part.unlink(missing_ok=True)
-            raise
-        return target
+            file = target.open("xb")  # taken at once, so that two runs never share a name
+            break
+        except FileExistsError:
+            n += 1
+    columns = target.with_suffix(".npz")
+    try:
+        with file:
+            data = write(target, columns)
+            file.write(msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n")
+    except BaseException:  # a full disk, Ctrl-C: half a result is worse than none
+        for part in (target, columns):
+            part.unlink(missing_ok=True)
+        raise
+    return target
 
 
-def _metric(metric: Metric) -> dict[str, Any]:
+def metric_data(metric: Metric) -> dict[str, Any]:
+    """A metric without what it lacks."""
     data: dict[str, Any] = msgspec.to_builtins(metric)
     return {name: value for name, value in data.items() if value is not None}
 
 
-def _in_short(name: str, metric: Metric) -> str:
+def metric_in_short(name: str, metric: Metric) -> str:
+    """``name mean [low, high]``."""
     low, high = metric.ci95
     interval = "" if math.isnan(low) else f" [{low:.4g}, {high:.4g}]"
     return f"{name} {metric.mean:.4g}{interval}"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` with what JSON lacks replaced: infinities and NaN by null, other keys than text by text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | Column):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, bytes):
         return value.hex()
     return value
 
 
-def _settings(value: Any) -> Any:
+def settings(value: Any) -> Any:
     """Settings as JSON that loads again: an infinite time is the text ``inf``."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
-        return {key: _settings(item) for key, item in value.items()}
+        return {key: settings(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_settings(item) for item in value]
+        return [settings(item) for item in value]
     return value
 
 
-def _summary(column: Sequence[Any]) -> dict[str, Any]:
+def summary(column: Sequence[Any]) -> dict[str, Any]:
     """Counts of a column's values if they are few, else its range and mean."""
     texts = Counter(_text(value) for value in column)
     if len(texts) <= VALUES_COUNTED:
@@ -282,7 +295,7 @@ def _summary(column: Sequence[Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(_plain(value)).decode()
+    return value if isinstance(value, str) else msgspec.json.encode(plain(value)).decode()
 
 
 def _one_type(column: Sequence[Any]) -> list[Any]:
@@ -292,23 +305,24 @@ def _one_type(column: Sequence[Any]) -> list[Any]:
         return list(column)
     if kinds == {int, float}:
         return [None if value is None else float(value) for value in column]
-    return [None if value is None else msgspec.json.encode(_plain(value)).decode() for value in column]
+    return [None if value is None else msgspec.json.encode(plain(value)).decode() for value in column]
 
 
-def _write_npz(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
+def write_npz(path: Path, table: Mapping[str, Sequence[Any]]) -> None:
+    """Columns as a compressed NumPy file."""
     import numpy
 
     arrays = {}
     for name, column in table.items():
         values = _one_type(column)
         if None in values:  # arrays have no None: such columns travel as JSON, one text per shot
-            values = [msgspec.json.encode(_plain(value)).decode() for value in column]
+            values = [msgspec.json.encode(plain(value)).decode() for value in column]
         arrays[name] = numpy.array(values)
     with path.open("wb") as file:
         numpy.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _file_part(name: str) -> str:
+def file_part(name: str) -> str:
     """A name as a part of a file name."""
     text = "".join(letter if letter.isalnum() or letter in "_-." else "_" for letter in Path(name).stem)
     return text or "run"

@@ -16,12 +16,14 @@ from cnpu.launch import Ended, Launch
 from qnos.assembly import assemble
 from qnos.crcheck import CrCheck
 from qnos.facts import Facts
+from qnos.launching import launch_of
 from qnos.placing import place
 from qnos.recording import OnValues, Recorder
 from qnos.results import WHOLE_RUN, RunResult, ShotError
 from qnos.timesplit import TimeSplit
 from qnos.tracefile import TraceFile
 from qruntime.actors import Emit
+from qruntime.control import Load
 from qruntime.kernel import Kernel
 from qruntime.trace import Record, Trace
 
@@ -78,19 +80,18 @@ class Plan:
 
     def launches(self, node: str) -> list[Launch]:
         """The programs of one node."""
+        app = self.app
         return [
-            Launch(
-                session=0,
-                app=self.app.name,
-                role=role,
-                main=main,
-                inputs=self.inputs[role],
-                placement=self.placement,
-                flavour=self.app.flavour,
-            )
+            launch_of(app.name, app.flavour, role, main, self.inputs[role], self.placement)
             for role, main in self.mains.items()
             if self.placement[role] == node
         ]
+
+    def loads(self) -> list[Load]:
+        """The same for CNPUs in other processes, which load the application themselves."""
+        app = self.app
+        source = app.file or app.name
+        return [Load(source, app.sha256, self.seed, 0, tuple(self.roles), self.inputs, self.placement)]
 
 
 class Simulation:

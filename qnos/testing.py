@@ -30,7 +30,7 @@ def qnos_run() -> Callable[..., RunResult]:
         from qnos.api import failures, first_cause
         from qnos.api import run as run_now
 
-        result = run_now(*arguments, **options)
+        result: RunResult = run_now(*arguments, **options)
         if result.errors:
             pytest.fail(f"{failures(result)}\n{first_cause(result).traceback}", pytrace=False)
         return result

@@ -34,6 +34,7 @@ class Dispatcher:
         self._qnpu = qnpu
         self._run = run
         self._make = maker(qnpu.settings.scheduler, qnpu.settings.scheduler_options)
+        self.occupied: Callable[[int, int], None] | None = None  # hears from when to when the processor was
         self.reset()
 
     def reset(self) -> None:
@@ -111,6 +112,13 @@ class Dispatcher:
         self.running = None
         self.policy.ran(process, now_ns - self._dispatched_ns)
         self._qnpu.network.sharing.turn_over(process)
+        if self.occupied is not None:
+            self.occupied(self._dispatched_ns, now_ns)
+
+    @property
+    def occupied_since_ns(self) -> int | None:
+        """Since when the running process has had the processor; None if there is none."""
+        return None if self.running is None else self._dispatched_ns
 
     def take_away(self, process: Process, now_ns: int) -> None:
         """A process that is to end or to be aborted leaves the processor or the ready list."""

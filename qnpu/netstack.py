@@ -260,6 +260,7 @@ class NetworkStack:
         for request in list(process.requests):
             self.fail(request, LinkLayerError.REJECTED, reason, now_ns, tell_program=False)
         for socket, (peer, remote_socket, _) in process.sockets.items():
+            self.receives.pop((peer, socket, remote_socket), None)
             link = self.links.get(peer)
             if link is None:
                 continue

@@ -164,9 +164,10 @@ class Forget(Message, frozen=True, tag=66):
 
 
 class Load(Message, frozen=True, tag=67):
-    """Have these programs ready for the universes to come.
+    """Have these programs ready for the universes to come; with `live` beside those that are loaded.
 
-    `sha256` is of the application's source.
+    `sha256` is of the application's source. The programs begin at `start_ns`; `scheduling` is what is said
+    for schedulers, by name.
     """
 
     app: str
@@ -177,6 +178,8 @@ class Load(Message, frozen=True, tag=67):
     inputs: dict[str, dict[str, Any]]
     placement: dict[str, str]
     live: bool = False
+    start_ns: int = 0
+    scheduling: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Loaded(Message, frozen=True, tag=68):
@@ -191,8 +194,8 @@ class Leave(Message, frozen=True, tag=69):
 
 
 class Run(Message, frozen=True, tag=70):
-    """A client asks for shots of an application; answers go to `reply_to`: `ShotDone` in order, then
-    `RunDone`."""
+    """A client asks for shots of an application, or of several at once (`more`); answers go to `reply_to`:
+    `ShotDone` in order, then `RunDone`."""
 
     reply_to: str
     load: Load
@@ -201,6 +204,7 @@ class Run(Message, frozen=True, tag=70):
     in_flight: int
     tracing: bool
     trace_path: str = ""
+    more: tuple[Load, ...] = ()
 
 
 class ShotDone(Message, frozen=True, tag=71):
@@ -355,7 +359,10 @@ def _tagged_load(load: Load) -> Load:
 
 
 def _tagged_order(order: Run | SubmitApp) -> Run | SubmitApp:
-    return msgspec.structs.replace(order, load=_tagged_load(order.load))
+    tagged = msgspec.structs.replace(order, load=_tagged_load(order.load))
+    if isinstance(tagged, Run) and tagged.more:
+        tagged = msgspec.structs.replace(tagged, more=tuple(map(_tagged_load, tagged.more)))
+    return tagged
 
 
 def _tagged_ends(message: Report | ShotDone | SessionState) -> Report | ShotDone | SessionState:
@@ -390,7 +397,8 @@ def _check_values(message: ControlMessage) -> None:
             for name, value in given.items():
                 normalise(value, f"input {role}.{name}")
     elif isinstance(message, Run | SubmitApp):
-        _check_values(message.load)
+        for load in (message.load, *(message.more if isinstance(message, Run) else ())):
+            _check_values(load)
     elif isinstance(message, SessionList):
         for state in message.sessions:
             _check_values(state)

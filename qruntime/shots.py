@@ -50,6 +50,8 @@ class _Job:
 
     def __init__(self, request: Run) -> None:
         self.request = request
+        self.loads = (request.load, *request.more)
+        self.programs = sum(len(load.roles) for load in self.loads)
         self.next_shot = request.first_shot
         self.next_done = request.first_shot
         self.end_shot = request.first_shot + request.shots
@@ -67,7 +69,7 @@ class Shots:
         self._queue: list[Run] = []
         self._shots: dict[int, _Shot] = {}
         self._spare: list[Authority] = []
-        self._load: Load | None = None  # what the actors have loaded
+        self._loaded: tuple[Load, ...] = ()  # what the actors have loaded
         self._down: NodeDown | None = None
 
     def ready(self) -> None:
@@ -102,7 +104,7 @@ class Shots:
         job.to_load.remove(message.actor)
         if message.fault is not None:
             job.fault = job.fault or message.fault
-            self._load = None
+            self._loaded = ()
         self._go_on()
 
     def ended(self, universe: Universe, rows: Sequence[EndedRow]) -> None:
@@ -115,7 +117,7 @@ class Shots:
         if job is None:
             return False
         shot = self._shots[universe.number]
-        if len(shot.ended) < len(job.request.load.roles):
+        if len(shot.ended) < job.programs:
             return True
         del self._shots[universe.number]
         self._host.close_universe(universe)
@@ -192,13 +194,14 @@ class Shots:
         if self._down is not None:
             job.fault = Fault.of(self._down)
             return
-        if request.load == self._load:
+        if job.loads == self._loaded:
             return
-        self._load = request.load
+        self._loaded = job.loads
         self._spare.clear()  # they draw from the streams of another seed
-        job.to_load = list(self._host.actors)
+        job.to_load = [actor for actor in self._host.actors for _ in job.loads]
         for actor in self._host.actors:
-            self._host.send(actor, request.load)
+            for load in job.loads:
+                self._host.send(actor, load)
 
     def _begin_shot(self, job: _Job) -> None:
         number = job.next_shot

@@ -6,7 +6,7 @@ inside: a program learns about its qubits only by measuring them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Send, SetTimer, Wait
@@ -75,6 +75,7 @@ class World:
         self._measure_streams = [f"measure/{node}" for node in nodes]
         self._halves: dict[tuple[int, int], Qubit] = {}  # what heralds put where
         self._breakpoints = Breakpoints(self._nodes, self._devices, self.engine, snapshot_idle)
+        self.occupied: Callable[[str, bool, int, int], None] | None = None  # see `Occupied` in qnos
 
     # --- actor ----------------------------------------------------------------------------------------
 
@@ -115,6 +116,15 @@ class World:
         """The world waits for nobody."""
         return []
 
+    def attempting_since(self) -> dict[str, int]:
+        """Node -> since when its device has been making attempts; only those that are."""
+        since: dict[str, int] = {}
+        for link in self._links.values():
+            if link.stretch is not None:
+                for node in (self._nodes[link.a], self._nodes[link.b]):
+                    since[node] = min(link.stretch.start_ns, since.get(node, link.stretch.start_ns))
+        return since
+
     # --- operations -----------------------------------------------------------------------------------
 
     def _operate(self, node: int, src: str, message: Operate, now_ns: int) -> list[Effect]:
@@ -126,6 +136,8 @@ class World:
                 effects += self._breakpoints.reached(node, op, self.tracing)
                 continue
             end, response, detail = done_by(device, op, stream)
+            if self.occupied is not None and end > op.start_ns:
+                self.occupied(self._nodes[node], False, op.start_ns, end)
             if self.tracing and op.op != _DISCARD:
                 effects.append(
                     Emit(
@@ -286,6 +298,9 @@ class World:
             elapsed = max(now_ns - stretch.start_ns, 0)
             count = int(elapsed // cycle_ns) if cycle_ns else 0
         link.stretch = None
+        if self.occupied is not None and now_ns > stretch.start_ns:
+            for end in (link.a, link.b):
+                self.occupied(self._nodes[end], True, stretch.start_ns, now_ns)
         if count:
             bright = stretch.point.bright
             for end, mine in ((link.a, bright[link.flipped]), (link.b, bright[not link.flipped])):
@@ -335,6 +350,8 @@ class World:
             done = heard_ns
             if outcome >= 0:
                 done = max(heard_ns, self._answered_at(ends[i], measured_ns))
+                if self.occupied is not None and measured_ns > now_ns:
+                    self.occupied(self._nodes[ends[i]], False, now_ns, measured_ns)
                 if self.tracing:
                     unit = f"{self._nodes[ends[i]]}/device"
                     data = ("measure_pair", places[i], -1, measured_ns - now_ns, int(Response.SUCCESS_ZERO))

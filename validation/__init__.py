@@ -18,6 +18,7 @@ SUBJECTS = {
     "delivery": "Deterministic delivery",
     "unfolding": "Readout unfolding",
     "packets": "Packet generation attempts",
+    "utilisation": "Utilisation against the number of programs",
 }
 
 

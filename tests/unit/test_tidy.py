@@ -32,6 +32,7 @@ WALL_CLOCK = {
     "qruntime/host.py": "simulated time keeps pace with the wall when asked to",
     "qnos/present.py": "a progress bar appears only when a run takes long for the person who waits",
     "qnos/simulate.py": "the wall time of a run is one of its metrics, outside the trace",
+    "qnos/workload_run.py": "so it is if several applications run",
 }
 CLOCKS = re.compile(
     r"time\.(time|monotonic|perf_counter|process_time|thread_time|clock_gettime)(_ns)?"

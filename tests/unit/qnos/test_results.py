@@ -288,7 +288,7 @@ def test_half_a_saved_result_does_not_stay(
         raise reason
 
     monkeypatch.setattr(results, "INLINE_SHOTS", 0)
-    monkeypatch.setattr(results, "_write_npz", half)
+    monkeypatch.setattr(results, "write_npz", half)
     with pytest.raises((ConfigError, KeyboardInterrupt)) as caught:
         result_of(recorded()).save(tmp_path)
     if isinstance(reason, OSError):

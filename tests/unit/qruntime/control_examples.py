@@ -23,6 +23,10 @@ _LOAD = c.Load(
     {"alice": "delft", "bob": "leiden"},
     True,
 )
+_LATER = c.Load(
+    "lgt", "77ab", 7, 1, ("alice",), {"alice": {"pairs": [(0, 1)]}}, {"alice": "delft"}, True, 5_000,
+    {"priority": 3, "weight": 2},
+)  # fmt: skip
 _STATUS = ProcessStatus(3, "bqc", "waiting", 1, (0, 1), 2)
 _ENDED = c.EndedRow(
     0, "alice", 3, {"m": (0, 1), "raw": b"\xff"}, None, "", 0, 14_020_150, ((5, "measured"),)
@@ -52,7 +56,7 @@ EXAMPLES: tuple[Message, ...] = (
     _LOAD,
     c.Loaded("bob/cnpu", _FAULT),
     c.Leave(),
-    c.Run("ipc:///run/client", _LOAD, 0, 100, 8, True, "/tmp/trace"),
+    c.Run("ipc:///run/client", _LOAD, 0, 100, 8, True, "/tmp/trace", (_LATER,)),
     c.ShotDone(17, (_ENDED, _FAILED), (c.Record(0, "alice", "cnpu", "PROGRAM_STARTED", 0, (0, "alice")),)),
     c.RunDone(_FAULT, 2700, 310),
     c.ShotTrace(17, (c.Record(5, "bob", "link:alice", "LINK_UP", -1, ()),)),
