@@ -259,6 +259,27 @@ class LinkExpireAck(Message, frozen=True, tag=26):
     again: bool
 
 
+class LinkReceipt(Message, frozen=True, tag=27):
+    """Where messages may get lost: the receiver has one, which need not be sent again.
+
+    `of` is its tag: of a claim, a withdrawal (`number` is the queue sequence), an abandoned or a held ADD
+    (`number` is its comms sequence; the answer to a held ADD comes later).
+    """
+
+    epoch: int
+    of: int
+    number: int
+
+
+class LinkAbandon(Message, frozen=True, tag=28):
+    """The ADD of that comms sequence was never answered and is taken back, with the item if it arrived."""
+
+    epoch: int
+    comms_sequence: int
+    error: int
+    reason: str
+
+
 # --- CNPU <-> CNPU --------------------------------------------------------------------------------
 
 
@@ -346,7 +367,8 @@ class Entangle(Message, frozen=True, tag=41):
     """The sender's device is from `start_ns` in the entangling state for the link to `peer`, with `qubit`.
 
     It replaces what was said for this link before; no items means it leaves that state. Attempts run while
-    both devices hold a common item; the lowest common one is served. `heard` counts the pairs of this link
+    both devices hold a common item; the first common one is served, in the order of the node with the lower
+    id (both ends give theirs in the order of the link's scheduler). `heard` counts the pairs of this link
     that the sender knows of: what it said without knowing of the last one is void. `number` comes back in
     the `Attempted` that answers.
     """
@@ -429,6 +451,7 @@ AnyMessage = (
     Register | OpenEprSocket | Submit | Cancel | ReadMemory | Stop | Status
     | Refused | Done | Aborted | RequestFailed | Memory | StatusReport
     | LinkAdd | LinkAck | LinkReject | LinkClaim | LinkWithdraw | LinkExpire | LinkExpireAck
+    | LinkReceipt | LinkAbandon
     | ClassicalMessage | ProgramEnded
     | Operate | Entangle | Outcome | Herald | Attempted
 )  # fmt: skip
