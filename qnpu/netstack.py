@@ -43,7 +43,7 @@ class NetworkStack:
         settings = qnpu.settings
         self.links = {
             peer: LinkLayer(
-                qnpu.node_id, peer, actor, LinkOrder(settings.link_scheduler, settings.link_weights),
+                qnpu.node_id, peer, actor, LinkOrder(settings.link_scheduler, tuple(settings.link_weights)),
                 qnpu.is_lossy(peer),
             )
             for peer, actor in peers.items()

@@ -55,14 +55,14 @@ class QnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         ),
     ] = "fifo"
     link_weights: Annotated[
-        tuple[Annotated[int, Meta(ge=0, le=1_000_000)], ...],
+        list[Annotated[int, Meta(ge=0, le=1_000_000)]],
         Meta(
             min_length=1,
             max_length=16,
             description="shares of the priorities 0, 1, ... under weighted_fair, the last also of those "
             "above it; 0: always first",
         ),
-    ] = (1, 2, 4, 8)
+    ] = msgspec.field(default_factory=lambda: [1, 2, 4, 8])
     instruction_budget: Annotated[int, Meta(ge=1, description="instructions one subroutine may execute")] = (
         INSTRUCTION_BUDGET
     )

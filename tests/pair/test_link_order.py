@@ -32,7 +32,7 @@ STOP_NS = 10**9
 
 
 def bench_of(scheduler: str, weights: tuple[int, ...] = (1, 3), **options: Any) -> Bench:
-    settings = QnpuSettings(link_scheduler=scheduler, link_weights=weights)  # type: ignore[arg-type]
+    settings = QnpuSettings(link_scheduler=scheduler, link_weights=list(weights))  # type: ignore[arg-type]
     return Bench(links={(0, 1): LINK}, device=DEVICE, settings=settings, **options)
 
 
