@@ -83,6 +83,7 @@ def make_qnpu(network: NetworkConfig, node_id: int, streams: Streams) -> Qnpu:
         latencies_ns={j: network.qnpu_latency_ns(name, nodes[j]) for j, _ in _links_of(network, name)},
         streams=streams,
         world=world_names(network)[node_id],
+        losses={j: network.qnpu_loss(name, nodes[j]) for j, _ in _links_of(network, name)},
     )
 
 

@@ -89,7 +89,7 @@ class NodeFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Classical latencies of one pair of nodes, in place of those of `os.latency`."""
+    """Classical channels of one pair of nodes: latencies in place of those of `os.latency`, and loss."""
 
     nodes: Annotated[tuple[str, str], Meta(description="names of the two nodes")]
     cnpu_cnpu_ns: Annotated[
@@ -98,6 +98,15 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     qnpu_qnpu_ns: Annotated[
         NanosecondsOrNull, Meta(description="between their QNPUs; null: os.latency holds")
     ] = None
+    qnpu_loss: Annotated[
+        float,
+        Meta(
+            ge=0,
+            lt=1,
+            description="probability that a message between their QNPUs gets lost; what must arrive is sent "
+            "again",
+        ),
+    ] = 0.0
 
 
 class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -135,7 +144,8 @@ class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Meta(description="entanglement links: nodes, and kind with its parameters, or set and what differs"),
     ] = []
     channels: Annotated[
-        list[dict[str, Any]], Meta(description="classical channels whose latency differs")
+        list[dict[str, Any]],
+        Meta(description="classical channels whose latency differs, or that lose messages"),
     ] = []
     testing: Annotated[dict[str, Any], Meta(description="disturbances for tests of programs")] = {}
     addresses: Annotated[
@@ -226,6 +236,11 @@ class NetworkConfig(msgspec.Struct, frozen=True, eq=False):
         if channel is None or channel.qnpu_qnpu_ns is None:
             return self.os.latency.qnpu_qnpu_ns
         return channel.qnpu_qnpu_ns
+
+    def qnpu_loss(self, a: str, b: str) -> float:
+        """Probability that a message between the QNPUs of two nodes gets lost."""
+        channel = self._channel(a, b)
+        return 0.0 if channel is None else channel.qnpu_loss
 
     def to_dict(self) -> dict[str, Any]:
         """Every value in force as plain data, in the shape of a network file."""

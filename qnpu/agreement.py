@@ -1,23 +1,29 @@
 """Agreement between QNPUs: what the two ends of a link say to each other about the items of their queue.
 
 A peer's ADD is acknowledged iff a program here has the mirror image of its socket open (or opens it within
-the grace time) and the request could ever fit. A message about an item that is over is ignored.
+the grace time) and the request could ever fit. A message about an item that is over is ignored. Where
+messages may get lost each is answered, also if it comes again: an ADD as it was answered first, the others
+with a receipt. `claim`, `withdraw` and `expire` say these things; they stay said until they are heard.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qnpu.linklayer import EPOCH, QUEUE, Item, LinkLayer
+from qnpu.linklayer import EPOCH, Item, LinkLayer
 from qnpu.process import Process
-from qnpu.requests import ENTRIES_PER_PAIR, Request
+from qnpu.remaking import Remaking
+from qnpu.retransmission import ADD_ATTEMPTS, ATTEMPTS, Retransmission
 from qruntime.messages import (
+    LinkAbandon,
     LinkAck,
     LinkAdd,
     LinkClaim,
     LinkExpire,
     LinkExpireAck,
+    LinkReceipt,
     LinkReject,
     LinkRequest,
     LinkWithdraw,
@@ -27,6 +33,10 @@ if TYPE_CHECKING:
     from qnpu.main import Qnpu
     from qnpu.netstack import NetworkStack
 
+_ADD, _CLAIM, _WITHDRAW, _EXPIRE, _ABANDON = "add", "claim", "withdraw", "expire", "abandon"
+_RECEIPT_OF = {_ADD: 20, _CLAIM: 23, _WITHDRAW: 24, _ABANDON: 28}  # the tags of these messages
+_KIND_OF = {tag: kind for kind, tag in _RECEIPT_OF.items()}
+
 
 class Agreement:
     """This node's voice in the link layer."""
@@ -34,6 +44,8 @@ class Agreement:
     def __init__(self, qnpu: Qnpu, stack: NetworkStack) -> None:
         self._qnpu = qnpu
         self._stack = stack
+        self._again = Retransmission(qnpu, self.to_peer)
+        self._remaking = Remaking(qnpu, stack, self)
 
     def take(self, peer: int, message: object, now_ns: int) -> None:
         """A message of the peer's stack; one about an item that is over is ignored."""
@@ -45,21 +57,94 @@ class Agreement:
         elif isinstance(message, LinkAck):
             self._on_ack(link, message, now_ns)
         elif isinstance(message, LinkReject):
-            item = link.rejected(message.comms_sequence)
-            if item is not None and item.local is not None:
-                self._stack.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
-            self.pump(link)
+            self._on_reject(link, message, now_ns)
         elif isinstance(message, LinkClaim):
             self._on_claim(link, message)
         elif isinstance(message, LinkWithdraw):
             self._on_withdraw(link, message, now_ns)
         elif isinstance(message, LinkExpire):
-            self._on_expire(link, message, now_ns)
+            self._remaking.on_expire(link, message, now_ns)
         elif isinstance(message, LinkExpireAck):
-            item = link.items.get(message.queue_sequence)
-            if item is not None and message.again:
-                item.expiring = False
-                self._stack.process.refresh_soon(link)
+            self._on_expire_ack(link, message)
+        elif isinstance(message, LinkAbandon):
+            self._on_abandon(link, message, now_ns)
+        elif isinstance(message, LinkReceipt):
+            self._on_receipt(link, message)
+
+    # --- what this end says ---------------------------------------------------------------------------
+
+    def pump(self, link: LinkLayer) -> None:
+        """Send the ADDs that the window has room for."""
+        while (sending := link.next_to_add()) is not None:
+            comms, item = sending
+            message = LinkAdd(EPOCH, comms, item.queue, item.sequence, item.request)
+            self.to_peer(link, message)
+            if link.is_lossy:
+                link.unheard[comms] = None
+                give_up = partial(self._abandon, link, comms)
+                self._again.sent(link, (_ADD, comms), message, ADD_ATTEMPTS, give_up)
+
+    def claim(self, item: Item) -> None:
+        """A program here has asked for the pairs of an item."""
+        link = item.link
+        message = LinkClaim(EPOCH, item.queue, item.sequence)
+        self.to_peer(link, message)
+        if link.is_lossy:
+            self._again.sent(link, (_CLAIM, item.sequence), message, ATTEMPTS, _nothing)
+
+    def withdraw(self, item: Item, error: int, reason: str) -> None:
+        """An item is over at this end, and has to be at the other."""
+        link = item.link
+        message = LinkWithdraw(EPOCH, item.queue, item.sequence, error, reason)
+        self.to_peer(link, message)
+        if link.is_lossy:
+            self._again.sent(link, (_WITHDRAW, item.sequence), message, ATTEMPTS, _nothing)
+
+    def expire(self, item: Item, pair: int) -> None:
+        """This end lost the pairs of an item from `pair` on."""
+        link = item.link
+        message = LinkExpire(EPOCH, item.queue, item.sequence, pair)
+        self.to_peer(link, message)
+        if link.is_lossy:
+            reason = f"{self._qnpu.node_name(link.peer)} did not answer that a pair was given up"
+
+            def give_up(now_ns: int) -> None:
+                if item.state == "queued":
+                    self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
+
+            self._again.sent(link, (_EXPIRE, item.sequence), message, ATTEMPTS, give_up)
+
+    def fall_silent(self, item: Item) -> None:
+        """An item was dropped: what was said about it need not be said again."""
+        if item.link.is_lossy:
+            self._again.answered(item.link, (_CLAIM, item.sequence))
+            self._again.answered(item.link, (_EXPIRE, item.sequence))
+
+    def linger(self, item: Item, now_ns: int) -> None:
+        """All pairs of an item are handed over here, and the peer's program has not asked.
+
+        It is kept, as they may come back. On a lossy link the claim itself may never come.
+        """
+        link = item.link
+        if not link.is_lossy:
+            return
+        at_ns = now_ns + self._qnpu.settings.unclaimed_timeout_ns + 2 * ATTEMPTS * self._again.retry_ns(link)
+
+        def forget(_now_ns: int) -> None:
+            if item.state == "queued" and item.local is not None and not item.local.is_open:
+                link.remove(item, "finish")
+
+        self._qnpu.set_timer(("linger", link.peer, item.sequence), at_ns, forget)
+
+    def to_peer(self, link: LinkLayer, message: object) -> None:
+        """Say something to the stack at the other end."""
+        self._qnpu.send_peer(link.peer_actor, link.peer, message)
+
+    def _receipt(self, link: LinkLayer, kind: str, number: int) -> None:
+        if link.is_lossy:
+            self.to_peer(link, LinkReceipt(EPOCH, _RECEIPT_OF[kind], number))
+
+    # --- ADD at the peer ------------------------------------------------------------------------------
 
     def sockets_opened(self, process: Process, now_ns: int) -> None:
         """New sockets: requests of peers that waited for one may go on."""
@@ -74,13 +159,23 @@ class Agreement:
                     self._accept(link, add, now_ns)
 
     def _on_add(self, link: LinkLayer, add: LinkAdd, now_ns: int) -> None:
+        comms = add.comms_sequence
+        if link.is_lossy:
+            link.forget_answers(comms)
+            if comms in link.held or comms in link.withheld:
+                self._receipt(link, _ADD, comms)
+                return
+            if comms in link.answers:
+                self.to_peer(link, link.answers[comms][0])
+                return
         if self._find_socket(link.peer, add.request):
             self._accept(link, add, now_ns)
             return
-        grace = self._qnpu.settings.accept_grace_ns
-        link.held[add.comms_sequence] = add
-        timer = ("grace", link.peer, add.comms_sequence)
-        self._qnpu.set_timer(timer, now_ns + grace, lambda now: self._grace_over(link, add))
+        link.held[comms] = add
+        at_ns = now_ns + self._qnpu.settings.accept_grace_ns
+        if at_ns > now_ns:
+            self._receipt(link, _ADD, comms)
+        self._qnpu.set_timer(("grace", link.peer, comms), at_ns, lambda now: self._grace_over(link, add))
 
     def _grace_over(self, link: LinkLayer, add: LinkAdd) -> None:
         if link.held.pop(add.comms_sequence, None) is None:
@@ -93,6 +188,10 @@ class Agreement:
     def _accept(self, link: LinkLayer, add: LinkAdd, now_ns: int) -> None:
         wanted = add.request
         qubits = len(self._qnpu.memory.owners)
+        if not 0 <= add.queue < link.order.queues:
+            reason = f"queue {add.queue}; the link has queues 0..{link.order.queues - 1} at {self._qnpu.node}"
+            self._reject(link, add, LinkLayerError.REJECTED, reason)
+            return
         if wanted.type != EprType.M and (wanted.consecutive or wanted.atomic) and wanted.number > qubits:
             reason = f"{wanted.number} pairs together; the device of {self._qnpu.node} has {qubits} qubits"
             self._reject(link, add, LinkLayerError.NORES, reason)
@@ -105,16 +204,37 @@ class Agreement:
                 self._reject(link, add, LinkLayerError.OTHER, fault)
                 self._stack.fail(request, LinkLayerError.OTHER, fault, now_ns)
                 return
-        item = Item(link, wanted, is_creator=False)
+        item = Item(link, wanted, is_creator=False, queue=add.queue)
         link.accept(item, add.queue_sequence)
         claimed = 0 if request is None else request.number
-        self.to_peer(link, LinkAck(EPOCH, add.comms_sequence, QUEUE, item.sequence, claimed))
+        ack = LinkAck(EPOCH, add.comms_sequence, item.queue, item.sequence, claimed)
+        if link.is_lossy:
+            link.answers[add.comms_sequence] = ack, item
+        if link.is_master and link.unheard:
+            # The slave must not use its item before it knows of ours that are older.
+            link.withheld[add.comms_sequence] = ack, tuple(link.unheard)
+            self._receipt(link, _ADD, add.comms_sequence)
+        else:
+            self.to_peer(link, ack)
         if request is not None:
             self._stack.join(item, request)
         self._stack.process.refresh_soon(link)
 
     def _reject(self, link: LinkLayer, add: LinkAdd, error: int, reason: str) -> None:
-        self.to_peer(link, LinkReject(EPOCH, add.comms_sequence, int(error), reason))
+        answer = LinkReject(EPOCH, add.comms_sequence, int(error), reason)
+        if link.is_lossy:
+            link.answers[add.comms_sequence] = answer, None
+        self.to_peer(link, answer)
+
+    def _on_abandon(self, link: LinkLayer, message: LinkAbandon, now_ns: int) -> None:
+        comms = message.comms_sequence
+        self._receipt(link, _ABANDON, comms)
+        if link.held.pop(comms, None) is not None:
+            self._qnpu.cancel_timer(("grace", link.peer, comms))
+        link.withheld.pop(comms, None)
+        _, item = link.answers.get(comms, (None, None))
+        if item is not None and item.state == "queued":
+            self._end(item, message.error, message.reason, now_ns)
 
     def _find_socket(self, peer: int, wanted: LinkRequest) -> bool:
         """Whether a program here has the mirror image of the creator's socket open."""
@@ -123,14 +243,16 @@ class Agreement:
             for process in self._qnpu.processes.values()
         )
 
+    # --- its answers ----------------------------------------------------------------------------------
+
     def _on_ack(self, link: LinkLayer, ack: LinkAck, now_ns: int) -> None:
+        self._heard(link, ack.comms_sequence)
         item = link.acknowledged(ack.comms_sequence, ack.queue_sequence)
         if item is None:
             return
         if item.withdrawn is not None:
-            error, reason = item.withdrawn
             link.remove(item, "withdraw")
-            self.to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
+            self.withdraw(item, *item.withdrawn)
         else:
             item.claimed_by_peer = item.claimed_by_peer or ack.claimed > 0
             if item.earliest_ns > now_ns:
@@ -141,90 +263,98 @@ class Agreement:
             self._stack.process.refresh_soon(link)
         self.pump(link)
 
+    def _on_reject(self, link: LinkLayer, message: LinkReject, now_ns: int) -> None:
+        self._heard(link, message.comms_sequence)
+        item = link.refused(message.comms_sequence, "reject")
+        if item is not None and item.local is not None:
+            self._stack.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
+        self.pump(link)
+
+    def _on_receipt(self, link: LinkLayer, message: LinkReceipt) -> None:
+        kind = _KIND_OF.get(message.of)
+        if kind == _ADD:
+            self._again.held(link, (_ADD, message.number))
+            self._release(link, message.number)
+        elif kind is not None:
+            self._again.answered(link, (kind, message.number))
+            if kind == _ABANDON:
+                self._forgotten(link, message.number)
+
+    def _heard(self, link: LinkLayer, comms: int) -> None:
+        if link.is_lossy:
+            self._again.answered(link, (_ADD, comms))
+            self._again.answered(link, (_ABANDON, comms))
+            self._release(link, comms)
+
+    def _release(self, link: LinkLayer, comms: int) -> None:
+        """The peer is known to have an ADD of ours: send what waited for that."""
+        link.unheard.pop(comms, None)
+        for theirs, (ack, after) in list(link.withheld.items()):
+            if not any(unheard in link.unheard for unheard in after):
+                del link.withheld[theirs]
+                self.to_peer(link, ack)
+
+    def _abandon(self, link: LinkLayer, comms: int, now_ns: int) -> None:
+        """An ADD was never answered: its request ends here, and at the peer if it came that far."""
+        item = link.outstanding[comms]
+        if item.withdrawn is None:
+            peer = self._qnpu.node_name(link.peer)
+            reason = f"{peer} did not answer the request, which was sent {ADD_ATTEMPTS} times"
+            assert item.local is not None
+            self._stack.fail(item.local, LinkLayerError.TIMEOUT, reason, now_ns)
+        assert item.withdrawn is not None
+        message = LinkAbandon(EPOCH, comms, *item.withdrawn)
+        self.to_peer(link, message)
+        self._again.sent(link, (_ABANDON, comms), message, ATTEMPTS, lambda now: self._forgotten(link, comms))
+        self._release(link, comms)
+
+    def _forgotten(self, link: LinkLayer, comms: int) -> None:
+        """The peer knows that an ADD was taken back, or never will: its number is free."""
+        link.refused(comms, "abandon")
+        self.pump(link)
+
+    # --- claims, withdrawals, lost pairs --------------------------------------------------------------
+
     def _on_claim(self, link: LinkLayer, claim: LinkClaim) -> None:
         item = link.items.get(claim.queue_sequence)
+        if item is None and not link.is_over(claim.queue_sequence):
+            return  # it will be said again, when we know what it is about
+        self._receipt(link, _CLAIM, claim.queue_sequence)
         if item is None:
             return
         item.claimed_by_peer = True
         if item.local is not None and not item.local.is_open:
             link.remove(item, "finish")  # it was only kept because its pairs might have come back
+            self._qnpu.cancel_timer(("linger", link.peer, item.sequence))
         self._stack.process.refresh_soon(link)
 
     def _on_withdraw(self, link: LinkLayer, message: LinkWithdraw, now_ns: int) -> None:
         item = link.items.get(message.queue_sequence)
+        if item is None and not link.is_over(message.queue_sequence):
+            return
+        self._receipt(link, _WITHDRAW, message.queue_sequence)
+        if item is not None:
+            self._end(item, message.error, message.reason, now_ns)
+
+    def _end(self, item: Item, error: int, reason: str, now_ns: int) -> None:
+        """The peer has ended an item."""
+        if item.local is not None and item.local.is_open:
+            self._stack.fail(item.local, error, reason, now_ns, tell_peer=False)
+        else:
+            self._stack.drop_item(item, error, reason, tell_peer=False)
+
+    def _on_expire_ack(self, link: LinkLayer, message: LinkExpireAck) -> None:
+        self._again.answered(link, (_EXPIRE, message.queue_sequence))
+        item = link.items.get(message.queue_sequence)
         if item is None:
             return
-        if item.local is not None and item.local.is_open:
-            self._stack.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
+        if message.again:
+            item.expiring = False
+            self._stack.process.refresh_soon(link)
         else:
-            self._stack.drop_item(item, message.error, message.reason, tell_peer=False)
+            reason = f"{self._qnpu.node_name(link.peer)} has no such request any more"
+            self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=False)
 
-    def _on_expire(self, link: LinkLayer, message: LinkExpire, now_ns: int) -> None:
-        """The receiver lost pairs.
 
-        Make them again if our halves are untouched, else the request fails at both ends.
-        """
-        item = link.items.get(message.queue_sequence)
-        if item is None or item.local is None:
-            return
-        request = item.local
-        lost = request.pairs_bound[message.pair :]
-        process = request.process
-        reason = f"{self._qnpu.node_name(link.peer)} gave up a pair that no program there had asked for"
-        was_open = request.is_open
-        if not was_open and not self._reopen(request):
-            self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
-            return
-        in_time = now_ns < request.started_ns + self._qnpu.settings.request_timeout_ns
-        again = (
-            in_time
-            and item.request.type == EprType.K
-            and all(
-                self._qnpu.memory.is_current(binding)
-                and self._qnpu.driver.qubit_free_ns[binding.qubit] <= binding.untouched_ns
-                for binding in lost
-            )
-        )
-        if not again:
-            self._stack.fail(request, LinkLayerError.EXPIRE, reason, now_ns)
-            return
-        for binding in lost:
-            del process.virtual[binding.virtual]
-            self._stack.process.release(process, binding.qubit)
-        if not was_open:
-            self._stack.arm_timeout(request, 0)
-        del request.pairs_bound[message.pair :]
-        while item.made and item.made[-1].index >= message.pair:
-            unwanted = item.made.pop().qubit
-            if unwanted is not None:
-                self._stack.process.discard(unwanted)
-        request.delivered = min(request.delivered, message.pair)
-        item.next_pair = message.pair
-        array = process.arrays[request.results_address]
-        array[message.pair * ENTRIES_PER_PAIR :] = [None] * (len(array) - message.pair * ENTRIES_PER_PAIR)
-        self.to_peer(link, LinkExpireAck(EPOCH, QUEUE, item.sequence, message.pair, True))
-        self._stack.process.refresh_soon(link)
-
-    def _reopen(self, request: Request) -> bool:
-        """Take a request up again whose pairs were all handed over; False if its program has gone on."""
-        process = request.process
-        address = request.results_address
-        array = process.arrays.get(address)
-        used_again = address in process.open_arrays or array is None or None in array
-        if process.state == "gone" or used_again or len(array or ()) != request.number * ENTRIES_PER_PAIR:
-            return False
-        request.is_open = True
-        process.requests.append(request)
-        process.open_arrays[address] = 1
-        return True
-
-    def pump(self, link: LinkLayer) -> None:
-        """Send the next ADD if the window is open."""
-        sending = link.next_to_add()
-        if sending is not None:
-            comms, item = sending
-            self.to_peer(link, LinkAdd(EPOCH, comms, QUEUE, item.sequence, item.request))
-
-    def to_peer(self, link: LinkLayer, message: object) -> None:
-        """Say something to the stack at the other end."""
-        self._qnpu.send_peer(link.peer_actor, link.peer, message)
+def _nothing(_now_ns: int) -> None:
+    """Nobody is there to be told."""

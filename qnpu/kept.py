@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from qdriver.spec import PhysicalQubit
-from qnpu.linklayer import EPOCH, QUEUE, Item, Pair
+from qnpu.linklayer import Item, Pair
 from qnpu.memory import NETWORK
 from qnpu.requests import Request
-from qruntime.messages import LinkExpire
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu
@@ -103,5 +102,5 @@ class KeptPairs:
         item.move("expire")
         self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
         self._qnpu.trace("egp", "EGP_EXPIRE", NETWORK, (item.link.peer, item.sequence, first))
-        self._stack.agreement.to_peer(item.link, LinkExpire(EPOCH, QUEUE, item.sequence, first))
+        self._stack.agreement.expire(item, first)
         self._network.refresh_soon(item.link)

@@ -35,8 +35,8 @@ from qruntime.rng import Stream, Streams
 class Qnpu:
     """The actor `<node>/qnpu`.
 
-    `nodes` names every node by id; `latencies_ns` has the latency to the QNPU of each linked node;
-    `cnpu_latency_ns` that to our own CNPU.
+    `nodes` names every node by id; `latencies_ns` has the latency to the QNPU of each linked node, `losses`
+    the probability that a message to it gets lost, where it may; `cnpu_latency_ns` is that to our own CNPU.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Qnpu:
         latencies_ns: Mapping[int, int],
         streams: Streams,
         world: str = "world",
+        losses: Mapping[int, float] | None = None,
     ) -> None:
         self._world = world
         self.node_id = node_id
@@ -61,6 +62,8 @@ class Qnpu:
         self._cnpu_latency_ns = cnpu_latency_ns
         self._latencies_ns = dict(latencies_ns)
         self._peer_ids = {f"{nodes[peer]}/qnpu": peer for peer in latencies_ns}
+        self._losses = {peer: loss for peer, loss in (losses or {}).items() if loss}
+        self._loss_streams: dict[int, Stream] = {}
         self._streams = streams
         self._basis: Stream | None = None
         self._shot = 0
@@ -84,6 +87,7 @@ class Qnpu:
         """A fresh OS; only decoded subroutines stay."""
         self._shot = shot
         self._basis = None
+        self._loss_streams.clear()
         self.now_ns = 0
         self._timers.clear()
         self.processes.clear()
@@ -374,11 +378,30 @@ class Qnpu:
         self._effects.append(Send(owner, message, delay))
 
     def send_peer(self, actor: str, peer: int, message: Any) -> None:
-        """A link-layer message."""
+        """A link-layer message; on a lossy link it may not arrive."""
         delay = self._latencies_ns[peer]
+        if peer in self._losses and self._is_lost(peer):
+            self.trace("egp", "LINK_MSG_LOST", -1, (peer, type(message).__name__))
+            return
         if self.tracing:
             self.trace("egp", "LINK_MSG_SENT", -1, (peer, type(message).__name__, delay))
         self._effects.append(Send(actor, message, delay))
+
+    def _is_lost(self, peer: int) -> bool:
+        """Whether the next message to that node gets lost: a draw for every message of that direction."""
+        stream = self._loss_streams.get(peer)
+        if stream is None:
+            name = f"loss/{self.node}>{self.node_name(peer)}"
+            stream = self._loss_streams[peer] = self._streams.stream(name, self._shot)
+        return stream.uniform() < self._losses[peer]
+
+    def is_lossy(self, peer: int) -> bool:
+        """Whether messages to or from the QNPU of a linked node may get lost."""
+        return peer in self._losses
+
+    def latency_ns(self, peer: int) -> int:
+        """One-way time of a message to the QNPU of a linked node."""
+        return self._latencies_ns[peer]
 
     def set_timer(self, timer: Hashable, at_ns: int, action: Callable[[int], object]) -> None:
         """Do `action(now)` at `at_ns`."""

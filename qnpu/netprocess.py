@@ -16,19 +16,17 @@ from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType, LinkLayerError
 from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
 from qnpu.admission import working_point
+from qnpu.delivery import Delivery
 from qnpu.devicefaults import DeviceFaults
 from qnpu.entangling import Entangling
 from qnpu.kept import KeptPairs
-from qnpu.linklayer import QUEUE, Bases, Item, LinkLayer, Pair
-from qnpu.memory import NETWORK, Binding
+from qnpu.linklayer import Bases, Item, LinkLayer, Pair
+from qnpu.memory import NETWORK
 from qnpu.process import Process
 from qnpu.requests import (
-    ENTRIES_PER_PAIR,
     choose_basis,
     correct_bit,
     correctable_by_flip,
-    keep_result,
-    measure_result,
 )
 from qnpu.sharing import Sharing
 from qnpu.traps import failure_tag
@@ -58,6 +56,7 @@ class NetworkProcess:
         self._memory = qnpu.memory
         self._basis_stream = basis_stream
         self.kept = KeptPairs(qnpu, stack, self)
+        self.delivery = Delivery(qnpu, stack, self)
         self._spec_links = qnpu.driver.spec.links
         self._gate_ns = qnpu.settings.gate_ns
         self._measure_ns = qnpu.settings.measure_ns
@@ -90,7 +89,7 @@ class NetworkProcess:
             if self._memory.has_roles:
                 for item in link.items.values():
                     if item.made and item.local is not None:
-                        self.work_soon(partial(self.deliver_made, item))
+                        self.work_soon(partial(self.delivery.hand_over, item))
 
     def id_freed(self, process: Process) -> None:
         """A virtual id of `process` is unbound: a pair that waited for it may come."""
@@ -98,7 +97,7 @@ class NetworkProcess:
             item = request.item
             if item is not None and item.state == "queued":
                 if item.made:
-                    self.work_soon(partial(self.deliver_made, item))
+                    self.work_soon(partial(self.delivery.hand_over, item))
                 self.refresh_soon(item.link)
 
     def work_soon(self, action: Callable[[int], None]) -> None:
@@ -123,7 +122,11 @@ class NetworkProcess:
         self._pending_refresh.pop(link.peer, None)
         if self.sharing.holds_back(link):
             return
-        ready = [item for item in link.items.values() if self._is_ready(item, now_ns)]
+        alone = link.atomic_in_service()
+        candidates = link.items.values() if alone is None else (alone,)
+        ready = [item for item in candidates if self._is_ready(item, now_ns)]
+        if len(ready) > 1:
+            ready.sort(key=link.order.rank)
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
             link.qubit = self._reserve(bool(asked), now_ns)
@@ -217,7 +220,7 @@ class NetworkProcess:
         if item.parameter < 0:
             at = working_point(self._spec_links.get(item.link.peer, ()), wanted.min_fidelity)
             item.parameter = 0 if at is None else at.parameter
-        keep = EntangleItem(QUEUE, item.sequence, item.next_pair, parameter=item.parameter)
+        keep = EntangleItem(item.queue, item.sequence, item.next_pair, parameter=item.parameter)
         measures = wanted.type == EprType.M or (wanted.type == EprType.R and item.is_creator)
         if not measures:
             return keep
@@ -232,7 +235,7 @@ class NetworkProcess:
         for gate, n in zip(ROTATION_GATES[axes], rotations, strict=True):
             if n and not self._driver.has(gate, item.link.qubit):
                 return keep  # and measure when the rotation has been made up of others
-        return EntangleItem(QUEUE, item.sequence, item.next_pair, True, axes, rotations, item.parameter)
+        return EntangleItem(item.queue, item.sequence, item.next_pair, True, axes, rotations, item.parameter)
 
     def _corrects(self, item: Item) -> bool:
         """Whether this end turns the item's pairs into |Phi+>."""
@@ -253,6 +256,7 @@ class NetworkProcess:
         link = self._stack.links[herald.peer]
         qubit = PhysicalQubit(herald.qubit)
         link.heard = herald.serial + 1
+        link.order.served(herald.queue, herald.attempts)
         for other in self.entangling.heard(link):
             self.refresh_soon(other)
         item = link.items.get(herald.sequence)
@@ -364,76 +368,12 @@ class NetworkProcess:
             return
         item.made.append(pair)
         if item.local is not None:
-            self.deliver_made(item, now_ns)
+            self.delivery.hand_over(item, now_ns)
         elif pair.qubit is not None and len(item.made) == 1:
             timer = ("unclaimed", item.link.peer, item.sequence)
             at = now_ns + self._settings.unclaimed_timeout_ns
             self._qnpu.set_timer(timer, at, lambda now: self.kept.expire(item) if item.made else None)
         self.refresh_soon(item.link)
-
-    def deliver_made(self, item: Item, now_ns: int) -> None:
-        """Hand over the pairs of an item in order, as far as their virtual ids are free."""
-        request = item.local
-        if request is None or item.state != "queued":
-            return
-        process = request.process
-        array = process.arrays[request.results_address]
-        bound = False
-        while item.made:
-            pair = item.made[0]
-            if pair.qubit is None:
-                entries = measure_result(
-                    item.request.type, item.request.create_id, pair.outcome, pair.basis, item.is_creator,
-                    pair.serial, request.socket, item.link.peer, now_ns - request.started_ns, pair.bell,
-                )  # fmt: skip
-                event = "EGP_ENM_OK"
-            else:
-                virtual = request.qubit_ids[pair.index]
-                if virtual in process.virtual:
-                    break
-                binding = self._memory.bind(process, virtual, pair.qubit, pair.untouched_ns)
-                if not self._is_in_place(binding, now_ns):
-                    self._memory.unbind(binding)
-                    break
-                request.pairs_bound.append(binding)
-                bound = True
-                entries = keep_result(
-                    item.request.type, item.request.create_id, virtual, item.is_creator, pair.serial,
-                    request.socket, item.link.peer, now_ns - request.started_ns, pair.herald_ns, pair.bell,
-                )  # fmt: skip
-                event = "EGP_ENT_OK"
-            item.made.popleft()
-            array[pair.index * ENTRIES_PER_PAIR : (pair.index + 1) * ENTRIES_PER_PAIR] = entries
-            request.delivered += 1
-            name = (item.link.peer, item.sequence, pair.index, pair.serial)
-            self._qnpu.trace("egp", event, process.pid, name)
-        if bound and self._memory.has_roles:
-            self._qnpu.memory_freed()  # it can be moved now, for those who need the place where it is
-        self._qnpu.results_changed(process)
-        if request.delivered == request.number:
-            self._stack.close(request)
-            if item.claimed_by_peer or item.request.type == EprType.M:
-                item.link.remove(item, "finish")  # else its pairs may still come back
-        elif bound:
-            self.refresh_soon(item.link)  # the next one was not to be made before
-        for other in list(process.requests):
-            self._stack.check_hopeless(other, now_ns)
-        self._qnpu.check_memory_cycle(now_ns)
-
-    def _is_in_place(self, binding: Binding, now_ns: int) -> bool:
-        """Whether a pair is in a qubit of the role that a program in the device's own flavour asked for, or
-        could be moved there."""
-        role = self._memory.role_of(binding.process, binding.virtual)
-        if role is None or role == self._memory.communication[binding.qubit]:
-            return True
-        placement = self._qnpu.placement
-        move = placement.fetch if role else placement.put_away
-        while self.sharing.lend(now_ns):
-            if move(binding, now_ns):
-                return True
-            if not self.kept.evict_unclaimed(memory=not role):
-                return False
-        return False
 
     # --- giving qubits up -----------------------------------------------------------------------------
 

@@ -17,18 +17,15 @@ from typing import TYPE_CHECKING
 from netqasm_isa.epr import EprType, LinkLayerError
 from qnpu.admission import check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
 from qnpu.agreement import Agreement
-from qnpu.linklayer import EPOCH, QUEUE, Item, LinkLayer
+from qnpu.linklayer import Item, LinkLayer
+from qnpu.linkorder import LinkOrder
 from qnpu.netprocess import NetworkProcess
 from qnpu.process import Process
 from qnpu.requests import ENTRIES_PER_PAIR, Request, epr_trap, read_arguments
 from qnpu.traps import trap
 from qruntime.errors import EprError, Fault
 from qruntime.limits import LINK_QUEUE, REQUESTS_OPEN
-from qruntime.messages import (
-    LinkClaim,
-    LinkRequest,
-    LinkWithdraw,
-)
+from qruntime.messages import LinkRequest
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:
@@ -43,7 +40,14 @@ class NetworkStack:
         self._settings = qnpu.settings
         self._driver = qnpu.driver
         self._memory = qnpu.memory
-        self.links = {peer: LinkLayer(qnpu.node_id, peer, actor) for peer, actor in peers.items()}
+        settings = qnpu.settings
+        self.links = {
+            peer: LinkLayer(
+                qnpu.node_id, peer, actor, LinkOrder(settings.link_scheduler, tuple(settings.link_weights)),
+                qnpu.is_lossy(peer),
+            )
+            for peer, actor in peers.items()
+        }  # fmt: skip
         self._spec_links = qnpu.driver.spec.links
         self.process = NetworkProcess(qnpu, self, basis_stream)
         self.agreement = Agreement(qnpu, self)
@@ -229,6 +233,7 @@ class NetworkStack:
                 self.process.discard(pair.qubit)
         item.made.clear()
         link = item.link
+        self.agreement.fall_silent(item)
         self._qnpu.cancel_timer(("unclaimed", link.peer, item.sequence))
         if item.state == "backlog":
             link.backlog.remove(item)
@@ -239,7 +244,7 @@ class NetworkStack:
         elif item.state == "queued":
             link.remove(item, "withdraw")
             if tell_peer:
-                self.agreement.to_peer(link, LinkWithdraw(EPOCH, QUEUE, item.sequence, error, reason))
+                self.agreement.withdraw(item, error, reason)
         self.process.refresh_soon(link)
 
     def _free_delivered(self, request: Request) -> None:
@@ -317,15 +322,15 @@ class NetworkStack:
         if fault:
             self.fail(request, LinkLayerError.OTHER, fault, now_ns)
             return
-        self.agreement.to_peer(item.link, LinkClaim(EPOCH, QUEUE, item.sequence))
+        self.agreement.claim(item)
         self._qnpu.cancel_timer(("unclaimed", item.link.peer, item.sequence))
         if item.made:
-            self.process.work_soon(lambda now: self.process.deliver_made(item, now))
+            self.process.work_soon(lambda now: self.process.delivery.hand_over(item, now))
         self.process.refresh_soon(item.link)
 
     def _unclaimed_item(self, link: LinkLayer, socket: int, remote_socket: int) -> Item | None:
         """The first item of the peer for that socket of ours that no program here has asked for."""
-        for item in link.items.values():
+        for item in link.items.values():  # those of one socket are in the order of their ADDs
             if item.is_creator or item.local is not None:
                 continue
             if (item.request.remote_socket, item.request.socket) == (socket, remote_socket):

@@ -48,6 +48,21 @@ class QnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         Literal["receiver", "creator", "none"],
         Meta(description="who turns a pair into |Phi+>; none delivers it raw with its Bell state"),
     ] = "receiver"
+    link_scheduler: Annotated[
+        Literal["fifo", "strict_priority", "weighted_fair"],
+        Meta(
+            description="which request a link serves first: the oldest, that of highest priority, or shares"
+        ),
+    ] = "fifo"
+    link_weights: Annotated[
+        list[Annotated[int, Meta(ge=0, le=1_000_000)]],
+        Meta(
+            min_length=1,
+            max_length=16,
+            description="shares of the priorities 0, 1, ... under weighted_fair, the last also of those "
+            "above it; 0: always first",
+        ),
+    ] = msgspec.field(default_factory=lambda: [1, 2, 4, 8])
     instruction_budget: Annotated[int, Meta(ge=1, description="instructions one subroutine may execute")] = (
         INSTRUCTION_BUDGET
     )

@@ -68,8 +68,7 @@ class Cancel(Message, frozen=True, tag=4):
 
 
 class ReadMemory(Message, frozen=True, tag=5):
-    """Ask for registers and arrays of process `pid` as they are between subroutines; answered by
-    `Memory`."""
+    """Ask for registers and arrays of process `pid`, as they are between subroutines (`Memory`)."""
 
     pid: int
     ref: int
@@ -160,8 +159,7 @@ class LinkRequest(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
 
     `type` is K 0, M 1, R 2. `socket` is the creator's socket id, `remote_socket` that of the peer.
     Rotations are n of n pi/16 about `axes` (XYX 0, YZY 1, ZXZ 2). Random basis sets are numbered as in the
-    arguments array; probabilities are weights of the set's bases in 255ths, empty for uniform.
-    """
+    arguments array; probabilities are weights of the set's bases in 255ths, empty for uniform."""
 
     create_id: int
     socket: int
@@ -240,8 +238,7 @@ class LinkWithdraw(Message, frozen=True, tag=24):
 
 
 class LinkExpire(Message, frozen=True, tag=25):
-    """Pair `pair` of the item is lost at the sender's end: make it again, or fail the item if it was
-    used."""
+    """Pair `pair` of the item is lost at the sender's end: make it again, or fail it if it was used."""
 
     epoch: int
     queue: int
@@ -257,6 +254,24 @@ class LinkExpireAck(Message, frozen=True, tag=26):
     queue_sequence: int
     pair: int
     again: bool
+
+
+class LinkReceipt(Message, frozen=True, tag=27):
+    """On a lossy link: the message of tag `of` about `number` is here, a queue sequence (claim, withdrawal)
+    or a comms sequence (abandon, or an ADD that will be answered later)."""
+
+    epoch: int
+    of: int
+    number: int
+
+
+class LinkAbandon(Message, frozen=True, tag=28):
+    """The ADD of that comms sequence was never answered: it is taken back, with its item."""
+
+    epoch: int
+    comms_sequence: int
+    error: int
+    reason: str
 
 
 # --- CNPU <-> CNPU --------------------------------------------------------------------------------
@@ -346,9 +361,9 @@ class Entangle(Message, frozen=True, tag=41):
     """The sender's device is from `start_ns` in the entangling state for the link to `peer`, with `qubit`.
 
     It replaces what was said for this link before; no items means it leaves that state. Attempts run while
-    both devices hold a common item; the lowest common one is served. `heard` counts the pairs of this link
-    that the sender knows of: what it said without knowing of the last one is void. `number` comes back in
-    the `Attempted` that answers.
+    both devices hold a common item; the first common one in the order of the node of lower id is served.
+    `heard` counts the pairs of this link that the sender knows of: what it said without knowing of the last
+    one is void. `number` comes back in the `Attempted` that answers.
     """
 
     peer: int
@@ -429,6 +444,7 @@ AnyMessage = (
     Register | OpenEprSocket | Submit | Cancel | ReadMemory | Stop | Status
     | Refused | Done | Aborted | RequestFailed | Memory | StatusReport
     | LinkAdd | LinkAck | LinkReject | LinkClaim | LinkWithdraw | LinkExpire | LinkExpireAck
+    | LinkReceipt | LinkAbandon
     | ClassicalMessage | ProgramEnded
     | Operate | Entangle | Outcome | Herald | Attempted
 )  # fmt: skip

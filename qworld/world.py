@@ -189,12 +189,12 @@ class World:
                 self._tell(other, now_ns, effects)
 
     def _attempt(self, link: LinkState, now_ns: int, effects: list[Effect]) -> None:
-        """Start, keep or cancel the stretch of attempts, so that it serves the lowest item both sides
-        hold."""
+        """Start, keep or cancel the stretch of attempts, so that it serves the first item that both sides
+        hold, in the order of the side with the lower id."""
         side_a, side_b = link.sides.get(link.a), link.sides.get(link.b)
         item = None
         if side_a is not None and side_b is not None:
-            item = min((key for key in side_a.items if key in side_b.items), default=None)
+            item = next((key for key in side_a.items if key in side_b.items), None)
         stretch = link.stretch
         if stretch is not None:
             if (

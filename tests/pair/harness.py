@@ -138,6 +138,7 @@ class Bench:
         each: Mapping[int, QnpuSettings] | None = None,
         seed: int = 0,
         latency_ns: int = 0,
+        loss: float = 0.0,
         cnpu_latency_ns: int = 0,
         jitter_ns: int = 0,
         jitter_seed: int = 0,
@@ -164,7 +165,7 @@ class Bench:
                 Qnpu(
                     i, nodes, (each or {}).get(i, settings), driver,
                     cnpu_latency_ns=cnpu_latency_ns, latencies_ns=dict.fromkeys(peers, latency_ns),
-                    streams=streams,
+                    streams=streams, losses=dict.fromkeys(peers, loss),
                 )
             )  # fmt: skip
             channels[f"{node}/cnpu", f"{node}/qnpu"] = channels[f"{node}/qnpu", f"{node}/cnpu"] = (
@@ -476,10 +477,30 @@ def assert_quiet(bench: Bench) -> None:
             assert not link.items
             assert not link.backlog
             assert not link.held
-            assert link.outstanding is None
+            assert not link.outstanding
+            assert not link.unanswered and not link.unheard and not link.withheld
             assert link.qubit is None and not link.registered
     for link_state in bench.world._links.values():
         assert link_state.stretch is None
+
+
+def assert_same_order(bench: Bench) -> list[int]:
+    """From now on both ends of every link must give the items they both hold in one order.
+
+    The list has the number of times that this was looked at.
+    """
+    world, looked = bench.world, [0]
+    attempt = world._attempt
+
+    def checked(link: Any, now_ns: int, effects: list[Effect]) -> None:
+        if len(link.sides) == 2:
+            a, b = (list(link.sides[end].items) for end in (link.a, link.b))
+            assert [key for key in a if key in b] == [key for key in b if key in a]
+            looked[0] += 1
+        attempt(link, now_ns, effects)
+
+    world._attempt = checked  # type: ignore[method-assign]
+    return looked
 
 
 def _point(link: Link) -> LinkPoint:

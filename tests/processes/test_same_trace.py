@@ -28,11 +28,18 @@ BATCHES = {  # preemption, and attempts that make room
 }
 
 
+LOSSES = {  # link-layer messages that get lost, and requests in an order of their own
+    "channels": [{"nodes": ["alice", "bob"], "qnpu_loss": 0.3}],
+    "os.qnpu.link_scheduler": "weighted_fair",
+}
+VARIANTS = {"": {}, "round_robin": BATCHES, "loss": LOSSES}
+
+
 def disturbed(name: str) -> NetworkConfig:
     name, _, policy = name.partition(" by ")
     name, _, hardware = name.partition(" on ")
     network = with_values(load_network(name), {"os": "qnodeos", **DISTURBED, **(NV if hardware else {})})
-    return with_values(network, BATCHES if policy == "round_robin" else {})
+    return with_values(network, VARIANTS[policy])
 
 
 def apps_for(name: str) -> list[str]:
@@ -54,6 +61,7 @@ def apps_for(name: str) -> list[str]:
         "two_generic",
         "two_generic on nv",
         "two_generic on nv by round_robin",
+        "two_generic by loss",
         "three_generic",
         "star6",
         "two_nv",

@@ -252,7 +252,7 @@ def test_every_parameter_is_shown_in_its_section(odd: NetworkConfig) -> None:
     }
     assert inputs["device of bob"] == odd.to_dict()["nodes"][1]["device"]
     assert inputs["link charlie-alice"] == {"kind": "perfect", "delay_ns": 1e-3}
-    assert inputs["channel bob-alice"] == {"cnpu_cnpu_ns": 5, "qnpu_qnpu_ns": None}
+    assert inputs["channel bob-alice"] == {"cnpu_cnpu_ns": 5, "qnpu_qnpu_ns": None, "qnpu_loss": 0.0}
     assert inputs["os.cnpu"] == odd.to_dict()["os"]["cnpu"]
     assert inputs["testing"]["jitter_ns"] == 7
     assert inputs["hosts"] == {"addresses.world": "tcp://127.0.0.1:5001"}

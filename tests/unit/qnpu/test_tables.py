@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from qnpu import linklayer, process
-from qnpu.linklayer import Item, LinkLayer
+from qnpu.linklayer import WINDOW, Item, LinkLayer
 from qnpu.process import Process
-from qruntime.messages import LinkRequest
+from qruntime.messages import LinkReject, LinkRequest
 
 REQUEST = LinkRequest(0, 0, 0, 0, 1, 100, 0, 0, False, False, 0, 0, (), (), 0, (0, 0, 0), 0, (0, 0, 0))
 PROCESS_STATES = ("idle", "ready", "running", "waiting", "gone")
@@ -75,8 +76,8 @@ def ends() -> tuple[LinkLayer, LinkLayer]:
     return LinkLayer(0, 1, "bob/qnpu"), LinkLayer(1, 0, "alice/qnpu")
 
 
-def add(link: LinkLayer) -> Item:
-    item = Item(link, REQUEST, is_creator=True)
+def add(link: LinkLayer, socket: int = 0) -> Item:
+    item = Item(link, msgspec.structs.replace(REQUEST, socket=socket), is_creator=True)
     link.backlog.append(item)
     return item
 
@@ -122,27 +123,65 @@ def test_crossing_adds_of_both_ends_get_different_sequences() -> None:
     assert sorted(master.items) == sorted(slave.items) == [0, 1]
 
 
-def test_window_is_one() -> None:
+def test_window_is_a_quarter_of_the_comms_sequences() -> None:
     master, slave = ends()
-    add(master), add(master)
-    assert master.next_to_add() is not None
+    items = [add(master) for _ in range(WINDOW + 1)]
+    sent = [master.next_to_add() for _ in range(WINDOW)]
+    assert sent == list(enumerate(items[:-1]))
     assert master.next_to_add() is None
+    master.acknowledged(1, items[1].sequence)
+    assert master.next_to_add() is None  # the window begins with the oldest that is outstanding
+    master.acknowledged(0, items[0].sequence)
+    assert master.next_to_add() == (WINDOW, items[-1])
     assert slave.next_to_add() is None  # nothing waits there
+
+
+def test_requests_of_one_socket_wait_for_each_other_where_messages_get_lost() -> None:
+    link = LinkLayer(0, 1, "bob/qnpu", is_lossy=True)
+    first, second, other = add(link), add(link), add(link, socket=3)
+    assert link.next_to_add() == (0, first)
+    assert link.next_to_add() == (1, other)
+    assert link.next_to_add() is None
+    link.acknowledged(0, first.sequence)
+    assert link.next_to_add() == (2, second)
+
+
+def test_slave_cannot_tell_an_item_that_is_over_from_one_whose_place_it_awaits() -> None:
+    master, slave = ends()
+    assert master.is_over(0) and slave.is_over(0)
+    add(slave)
+    slave.next_to_add()
+    assert not slave.is_over(0)
+    slave.acknowledged(0, 0)
+    assert slave.is_over(1)
+
+
+def test_answers_are_kept_as_long_as_their_adds_may_come_again() -> None:
+    link = LinkLayer(0, 1, "bob/qnpu", is_lossy=True)
+    for comms in range(600):
+        number = comms % 256
+        link.forget_answers(number)
+        assert number not in link.answers, "the answer to an earlier ADD of the same number is still there"
+        link.answers[number] = LinkReject(0, number, 0, ""), None
+        again = (comms - WINDOW + 1) % 256 if comms >= WINDOW else 0
+        link.forget_answers(again)  # the oldest of the window comes again
+        assert {(comms - back) % 256 for back in range(min(comms + 1, WINDOW))} <= set(link.answers)
+        assert len(link.answers) <= 2 * WINDOW
 
 
 def test_ack_and_reject_that_belong_to_nothing_are_ignored() -> None:
     master, slave = ends()
     assert master.acknowledged(0, 0) is None
-    assert master.rejected(0) is None
+    assert master.refused(0, "reject") is None
     item = add(master)
     assert master.next_to_add() == (0, item)
     assert master.acknowledged(1, 0) is None
-    assert master.rejected(1) is None
+    assert master.refused(1, "reject") is None
     assert item.state == "adding"
-    assert master.rejected(0) is item
+    assert master.refused(0, "reject") is item
     assert item.state == "over"
     assert not master.items
-    assert slave.rejected(0) is None
+    assert slave.refused(0, "reject") is None
 
 
 def test_comms_sequence_wraps_at_a_byte() -> None:
@@ -164,5 +203,5 @@ def test_reset_gives_an_empty_queue() -> None:
     agree(master, slave)
     add(master)
     master.reset()
-    assert not master.items and not master.backlog and master.outstanding is None
+    assert not master.items and not master.backlog and not master.outstanding
     assert master.new_sequence() == 0

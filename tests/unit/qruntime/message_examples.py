@@ -64,6 +64,8 @@ EXAMPLES: tuple[Message, ...] = (
     m.LinkWithdraw(0, 1, 4, 10, "the program stopped"),
     m.LinkExpire(0, 1, 4, 2),
     m.LinkExpireAck(0, 1, 4, 2, True),
+    m.LinkReceipt(0, 23, 4),
+    m.LinkAbandon(0, 7, 3, "nobody answered"),
     m.ClassicalMessage(0, "alice", "bob", {"bits": [0, 1], "pair": (1, (b"\xff", None)), 7: -0.5, "å": True}),
     m.ProgramEnded(0, "alice", "bob", ""),
     m.Operate((_CNOT, _MEASURE)),
