@@ -19,7 +19,7 @@ from qnpu.memory import MemoryManager
 from qnpu.netstack import NetworkStack
 from qnpu.placement import Placement
 from qnpu.process import Process
-from qnpu.processor import DRAINING, FINISHED, OUTCOME, SLEEPING, Processor
+from qnpu.processor import DRAINING, FINISHED, OUTCOME, PACED, SLEEPING, Processor
 from qnpu.requests import Request
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
@@ -146,7 +146,7 @@ class Qnpu:
             if self.tracing:
                 self.trace("qdriver", "QDEVICE_PRODUCE_OUTCOME", running.pid, (bit,))
                 self.trace("processor", "PROCESSOR_CONSUME_OUTCOME", running.pid)
-            if is_last:
+            if is_last and self.dispatcher.goes_on(now_ns):
                 self._run(running, now_ns)
         else:
             self.network.on_outcome(outcome.ref, bit)  # else: its subroutine was aborted
@@ -205,6 +205,9 @@ class Qnpu:
             self.set_timer(CLOCK, process.clock_ns, lambda now: self._run(process, now))
         elif status == DRAINING:
             self.set_timer(CLOCK, process.device_end_ns, lambda now: self._run(process, now))
+        elif status == PACED:
+            at_ns = process.device_end_ns - self.settings.gate_ns
+            self.set_timer(CLOCK, at_ns, lambda now: self._run(process, now))
         elif status == FINISHED:
             self._finish(process, now_ns)
         else:

@@ -210,7 +210,7 @@ class NetworkProcess:
             return False  # the pair before still waits for its id
         if any(entry.sequence == item.sequence for entry in item.link.registered):
             return True  # attempts go on if the id is bound meanwhile: the pair will wait for it
-        return request.qubit_ids[item.next_pair] not in request.process.virtual
+        return request.process.can_bind(request.qubit_ids[item.next_pair])
 
     def _entry(self, item: Item) -> EntangleItem:
         wanted = item.request
@@ -389,7 +389,7 @@ class NetworkProcess:
                 event = "EGP_ENM_OK"
             else:
                 virtual = request.qubit_ids[pair.index]
-                if virtual in process.virtual:
+                if not process.can_bind(virtual):
                     break
                 binding = self._memory.bind(process, virtual, pair.qubit, pair.untouched_ns)
                 if not self._is_in_place(binding, now_ns):

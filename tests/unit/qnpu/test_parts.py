@@ -229,7 +229,7 @@ def test_times_of_the_settings_are_not_negative(name: str) -> None:
     [
         {"epr_start": "never"},
         {"correcting_side": "both"},
-        {"instruction_budget": 0},
+        {"quotas": {"instruction_budget": 0}},
         {"request_timeout_ns": 0},
         {"unclaimed_timeout_ns": 0},
         {"gate_us": 1},
