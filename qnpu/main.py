@@ -55,6 +55,7 @@ class Qnpu:
         self.node_id = node_id
         self.node = nodes[node_id]
         self.name = f"{self.node}/qnpu"
+        self.cnpu = f"{self.node}/cnpu"
         self.tracing = False
         self.settings = settings
         self._nodes = list(nodes)
@@ -119,7 +120,10 @@ class Qnpu:
         cls = message.__class__
         call = SYSCALLS.get(cls)
         if call is not None:
-            call(self, src, message, now_ns)
+            if src == self.cnpu:
+                call(self, src, message, now_ns)
+            else:  # there is no way back to it either
+                self.trace("procmgr", "PROCMGR_CALL_IGNORED", -1, (src, cls.__name__))
         elif cls is Outcome:
             self._on_outcome(message, now_ns)  # type: ignore[arg-type]
         elif cls is Herald:
