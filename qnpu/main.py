@@ -187,8 +187,15 @@ class Qnpu:
     # --- processes on the processor -------------------------------------------------------------------
 
     def start_next(self, process: Process) -> None:
-        """If the process is idle and has a subroutine queued, make it ready."""
+        """If the process is idle and has a subroutine queued, make it ready.
+
+        The device may have operations left of one that was aborted, which would pile up.
+        """
         if process.current is None and process.queue:
+            if process.device_end_ns > self.now_ns:
+                timer = ("device", process.pid)
+                self.set_timer(timer, process.device_end_ns, lambda now: self.start_next(process))
+                return
             process.current = process.queue.popleft()
             process.move("submit")
             self.dispatcher.make_ready(process)
@@ -210,7 +217,7 @@ class Qnpu:
         elif status == DRAINING:
             self.set_timer(CLOCK, process.device_end_ns, lambda now: self._run(process, now))
         elif status == PACED:
-            at_ns = process.device_end_ns - self.settings.gate_ns
+            at_ns = self.driver.free_ns - self.settings.gate_ns
             self.set_timer(CLOCK, at_ns, lambda now: self._run(process, now))
         elif status == FINISHED:
             self._finish(process, now_ns)
@@ -295,6 +302,7 @@ class Qnpu:
         process.move("stop")
         process.current = None
         process.queue.clear()
+        self.cancel_timer(("device", process.pid))
         self.netstack.stop(process, now_ns)
         del self.processes[process.owner, process.pid]
         for qubit in process.virtual.values():

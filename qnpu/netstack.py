@@ -86,7 +86,10 @@ class NetworkStack:
         item.local = request
         request.item = item
         item.earliest_ns = now_ns + self._settings.request_ns
-        _take_turns(link.backlog, item, process)
+        if link.backlog:
+            _take_turns(link, item, process)
+        else:
+            link.backlog.append(item)
         self.arm_timeout(request, wanted.max_time_ns)
         self.agreement.pump(link)
 
@@ -336,21 +339,19 @@ class NetworkStack:
         return self._qnpu.node_name(node)
 
 
-def _take_turns(backlog: deque[Item], item: Item, process: Process) -> None:
-    """Put an item into the backlog of a link, where programs take turns: a second item of one comes after the
-    first ones of all."""
-    had: dict[int, int] = {}
-    for other in backlog:
-        if other.local is not None:
-            pid = other.local.process.pid
-            had[pid] = had.get(pid, 0) + 1
-    mine = had.get(process.pid, 0)
-    seen: dict[int, int] = {}
-    for place, other in enumerate(backlog):
-        if other.local is not None:
-            pid = other.local.process.pid
-            seen[pid] = seen.get(pid, 0) + 1
-            if seen[pid] > mine + 1:
-                backlog.insert(place, item)
-                return
-    backlog.append(item)
+def _take_turns(link: LinkLayer, item: Item, process: Process) -> None:
+    """Put an item into the backlog of a link, where programs take turns: the second item of one comes after
+    the first ones of all. That under way counts."""
+    under_way = link.outstanding[1].local if link.outstanding is not None else None
+    before = {} if under_way is None else {under_way.process.pid: 1}
+    had = dict(before)
+    owners = [other.local.process.pid for other in link.backlog if other.local is not None]
+    for pid in owners:
+        had[pid] = had.get(pid, 0) + 1
+    turn = had.get(process.pid, 0) + 1
+    for place, pid in enumerate(owners):
+        before[pid] = before.get(pid, 0) + 1
+        if before[pid] > turn:
+            link.backlog.insert(place, item)
+            return
+    link.backlog.append(item)

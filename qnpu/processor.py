@@ -103,7 +103,7 @@ class Processor:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
-                    if preemptive and (ahead := self._ahead(process, clock, now_ns)):
+                    if preemptive and (ahead := self._ahead(ins[2], qubit, clock, now_ns)):
                         return ahead
                     if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
                         return waits
@@ -177,7 +177,7 @@ class Processor:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
-                    if preemptive and (ahead := self._ahead(process, clock, now_ns)):
+                    if preemptive and (ahead := self._ahead("init", qubit, clock, now_ns)):
                         return ahead
                     if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
                         return waits
@@ -193,7 +193,7 @@ class Processor:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[2])
                     if first == second:
                         raise trap(f"both operands are virtual qubit {registers[ins[1]]}")
-                    if preemptive and (ahead := self._ahead(process, clock, now_ns)):
+                    if preemptive and (ahead := self._ahead(ins[3], first, clock, now_ns)):
                         return ahead
                     if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
                         return waits
@@ -334,7 +334,7 @@ class Processor:
 
     # --- the longer instructions ----------------------------------------------------------------------
 
-    def _ahead(self, process: Process, clock: int, now_ns: int) -> str:
+    def _ahead(self, gate: str, qubit: int, clock: int, now_ns: int) -> str:
         """How a process stops before a gate under a preemptive policy; empty if it need not.
 
         The device must not be given more than one gate ahead: whoever gets the processor would have to wait
@@ -342,7 +342,7 @@ class Processor:
         """
         if clock > now_ns:
             return SLEEPING
-        return PACED if process.device_end_ns - self._gate_ns > now_ns else ""
+        return PACED if self._driver.could_begin_ns(gate, qubit) - self._gate_ns > now_ns else ""
 
     def _wait_for_device(self, process: Process, clock: int, now_ns: int) -> str:
         """How the process stops because the device attempts entanglement; empty if it can have it."""
