@@ -288,8 +288,8 @@ def test_program_cannot_fill_the_queue_of_a_link_for_others() -> None:
 
 
 def test_programs_take_turns_in_being_added_to_the_queue_of_a_link() -> None:
-    """Nobody opens the sockets that process 2 asks for at the other end, so its requests are held there for the
-    grace time, and no other can be under way meanwhile; the victim waits for one of them."""
+    """Nobody opens the sockets that process 2 asks for at the other end, so its requests are held there for
+    the grace time, and no other can be under way meanwhile; the victim waits for one of them."""
     grace_ns = 10 * MILLISECOND_NS
     bench = Bench(settings=QnpuSettings(accept_grace_ns=grace_ns), latency_ns=1_000)
     bench.program(0, 2, many(50, 5), socket=5)
