@@ -40,9 +40,9 @@ class Launch(msgspec.Struct):
     `placement` gives the node of every role, in the order of the roles; `inputs` are keyword arguments of
     `main`. It begins at simulated time `start_ns`.
 
-    The last three are for the scheduling policies of QNPUs: a higher `priority` is more urgent, `deadline_ns`
+    The next three are for the scheduling policies of QNPUs: a higher `priority` is more urgent, `deadline_ns`
     is the simulated time by which it should be over (None: whenever), `weight` (1 or more) is its share of
-    the processor compared with others.
+    the processor compared with others. `quotas` are those that QNPUs are to lower for it, by name.
     """
 
     session: int
@@ -56,6 +56,7 @@ class Launch(msgspec.Struct):
     priority: int = 0
     deadline_ns: int | None = None
     weight: int = 1
+    quotas: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Ended(msgspec.Struct):

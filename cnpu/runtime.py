@@ -188,6 +188,7 @@ class Cnpu:
                 routes.sockets,
                 launch.deadline_ns,
                 launch.weight,
+                launch.quotas,
             ),
             self.qnpu_latency_ns,
         )

@@ -141,6 +141,13 @@ class QDriver(ABC):
             self.flush()
         return ended
 
+    def could_begin_ns(self, gate: str, qubit: int) -> int:
+        """When the device has time for a gate: once it is free, or once `qubit` is if the gate may join the
+        last one."""
+        if gate == self._last_gate and gate in self._parallel:
+            return self.qubit_free_ns[qubit]
+        return self.free_ns
+
     def _translated(
         self, operation: Operation, key: tuple[int, str, int, int, int, int, int]
     ) -> tuple[_Native, ...]:

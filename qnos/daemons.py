@@ -167,6 +167,7 @@ def _launches(order: Load, node: str, names: Sequence[str]) -> list[Launch]:
             session=order.session,
             start_ns=order.start_ns,
             scheduling=order.scheduling,
+            quotas=order.quotas,
         )
         for role in order.roles
         if order.placement[role] == node

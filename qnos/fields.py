@@ -134,7 +134,8 @@ def _row(field: inspect.Field) -> Row:
         description = (field.type.extra_json_schema or {}).get("description", "")
     default = "required"
     if field.default is not msgspec.NODEFAULT:
-        default = in_words(field.default)
+        is_section = isinstance(field.default, msgspec.Struct)
+        default = "its defaults" if is_section else in_words(field.default)
     elif field.default_factory is not msgspec.NODEFAULT:
         made = field.default_factory()
         default = "none" if made in ([], (), {}) else "its defaults"

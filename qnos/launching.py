@@ -19,11 +19,12 @@ def launch_of(
     session: int = 0,
     start_ns: int = 0,
     scheduling: Mapping[str, Any] | None = None,
+    quotas: Mapping[str, int] | None = None,
 ) -> Launch:
     """The program of one role.
 
     `scheduling` is what is said for schedulers: priority, weight, and deadline_ns, which counts from
-    `start_ns` on.
+    `start_ns` on; `quotas` are those that are lower for it than for others.
     """
     said = dict(scheduling or {})
     if "deadline_ns" in said:
@@ -37,5 +38,6 @@ def launch_of(
         placement=placement,
         start_ns=start_ns,
         flavour=flavour,
+        quotas=dict(quotas or {}),
         **said,
     )

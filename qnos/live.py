@@ -351,6 +351,7 @@ def _launches(load: Load, network: NetworkConfig) -> dict[str, list[Launch]]:
             session=load.session,
             start_ns=load.start_ns,
             scheduling=load.scheduling,
+            quotas=load.quotas,
         )
         found.setdefault(node, []).append(launch)
     return found

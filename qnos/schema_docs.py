@@ -20,6 +20,7 @@ from qdriver import registry
 from qnos import fields
 from qnos.config import PRESETS, ChannelConfig, Latency, NetworkFile, NodeFile, OsFile, Testing
 from qnos.sets import SHIPPED, SetFile, load_set, shipped_sets
+from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
 from qworld.links import KINDS
 
@@ -52,6 +53,7 @@ def configuration() -> str:
     parts.append(_presets())
     parts.append(_section("`os.cnpu`", CnpuSettings))
     parts.append(_section("`os.qnpu`", QnpuSettings))
+    parts.append(_section("`os.qnpu.quotas`", Quotas))
     parts.append(_section("`os.latency`", Latency))
     parts.append(_section("`channels[]`", ChannelConfig))
     parts.append(_section("`testing`", Testing))

@@ -92,6 +92,12 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     weight: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="for schedulers that share by weight")
     ] = None
+    quotas: Annotated[
+        dict[str, int],
+        Meta(
+            description="name of a quota to the most that one of its programs may have, below that of nodes"
+        ),
+    ] = {}
 
     @property
     def is_endless(self) -> bool:

@@ -13,6 +13,7 @@ from qnos.documents import nearest
 from qnos.launching import launch_of
 from qnos.placing import place
 from qnos.workload import Entry, Workload
+from qnpu.quotas import quotas_of
 from qruntime.errors import ConfigError
 from qruntime.rng import Streams
 
@@ -48,6 +49,7 @@ class Copy:
                 session=session,
                 start_ns=start_ns,
                 scheduling=self.entry.scheduling,
+                quotas=self.entry.quotas,
             )
             for role, main in self.mains.items()
         ]
@@ -103,6 +105,7 @@ class WorkloadPlan:
     def _prepare(self, copy: Copy, placed: Any, given: Any) -> None:
         entry, key = copy.entry, (copy.label, copy.number)
         try:
+            quotas_of(self.network.os.qnpu.quotas, entry.quotas)
             copy.placement, copy.mains = place(
                 copy.app,
                 self.network,

@@ -99,6 +99,7 @@ class _Loaded:
                     live=session > 0,
                     start_ns=time_ns,
                     scheduling=copy.entry.scheduling,
+                    quotas=copy.entry.quotas,
                 )
             )
         return found

@@ -8,8 +8,9 @@ from functools import lru_cache
 from netqasm_isa.epr import EprType
 from qdriver.spec import LinkPoint
 from qnpu.process import Process
+from qnpu.quotas import exceeded
 from qnpu.requests import ENTRIES_PER_PAIR, epr_trap
-from qnpu.traps import trap
+from qnpu.traps import Trap, trap
 from qruntime.messages import LinkRequest
 
 UNSTATED_FIDELITY = 100  # what SDKs send when a program says nothing
@@ -31,6 +32,8 @@ def qubit_ids_of(process: Process, address: int, number: int, qubits: int) -> li
             raise trap(f"qubit id array @{address}[{index}] is {virtual}; a virtual qubit id is needed")
         ids.append(virtual)
     distinct = len(set(ids))
+    if distinct > process.quotas.qubits:
+        raise Trap(exceeded(process, "qubits", f"the request names {distinct} different virtual qubits"))
     if distinct > qubits:
         raise epr_trap("NORES", f"{distinct} different virtual qubits; the device has {qubits} qubits")
     return ids

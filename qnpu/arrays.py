@@ -1,12 +1,15 @@
-"""Arrays of a process: reading and making them, with traps for what is not there."""
+"""Arrays of a process: making them, reading them, waiting for what comes into them; traps for what is not
+there."""
 
 from __future__ import annotations
 
+from netqasm_isa import opcodes as op
 from netqasm_isa import register_name
-from qnpu.process import Process
+from qnpu.process import Process, WaitReason
+from qnpu.quotas import exceeded
 from qnpu.traps import Trap, trap
 from qruntime.errors import error_of
-from qruntime.limits import ARRAY_ENTRIES, ARRAY_LENGTH, ARRAYS
+from qruntime.limits import ARRAY_LENGTH, ARRAYS
 
 
 def raise_failed(process: Process, address: int) -> None:
@@ -48,11 +51,41 @@ def new_array(process: Process, register: int, address: int) -> None:
         raise trap(f"array @{address} is in use by an open entanglement request")
     old = process.arrays.get(address)
     entries = process.array_entries + size - (0 if old is None else len(old))
-    if entries > ARRAY_ENTRIES or (old is None and len(process.arrays) >= ARRAYS):
-        raise trap(f"the arrays of a program may hold {ARRAY_ENTRIES} entries in {ARRAYS} arrays, no more")
+    if entries > process.quotas.array_entries:
+        what = f"the arrays of the program would have {entries} entries with array @{address}"
+        raise Trap(exceeded(process, "array_entries", what))
+    if old is None and len(process.arrays) >= ARRAYS:
+        raise trap(f"the program has {ARRAYS} arrays, the most allowed")
     process.array_entries = entries
     process.arrays[address] = [None] * size
     process.failed.pop(address, None)
+
+
+def lacking(process: Process, ins: tuple[int, ...], kind: int) -> WaitReason | None:
+    """What a wait instruction has to wait for, None if it is there already.
+
+    Traps if the request that writes the array failed, and for entries that the array does not have.
+    """
+    address = ins[1]
+    raise_failed(process, address)
+    array = array_at(process, address)
+    if kind == op.WAIT_SINGLE:
+        start = index_in(process, address, array, ins[2])
+        stop = start + 1
+    else:
+        bounds = []
+        for register in ins[2:4]:
+            value = process.registers[register]
+            if value is None:
+                raise trap(f"register {register_name(register)} is undefined")
+            bounds.append(value)
+        start, stop = bounds
+        if not 0 <= start <= stop <= len(array):
+            raise trap(f"slice @{address}[{start}:{stop}] is outside the array of length {len(array)}")
+    all_of = kind != op.WAIT_ANY
+    if is_there(array, start, stop, all_of):
+        return None
+    return WaitReason("array", address, start, stop, all_of)
 
 
 def is_there(array: list[int | None], start: int, stop: int, all_of: bool) -> bool:

@@ -39,7 +39,7 @@ _GATES_ALL: Final = {
     op.BICHROMATIC: "bichromatic",
 }  # fmt: skip
 
-_CACHED: Final = 4096  # distinct subroutines kept decoded
+_CACHED: Final = 1 << 20  # instructions kept decoded, of all programs together
 
 
 class Program:
@@ -62,6 +62,7 @@ class Loader:
 
     def __init__(self) -> None:
         self._programs: dict[tuple[str, bytes], Program] = {}
+        self._instructions = 0  # of those
         self._limits = Limits(max_instructions=SUBROUTINE_INSTRUCTIONS)
 
     def load(self, data: bytes, flavour: str) -> Program:
@@ -80,8 +81,10 @@ class Loader:
             data_index = {} if index is None else {"index": index}
             raise SubroutineError(f"subroutine refused: {error}", **data_index) from None
         program = Program(subroutine.instructions, flavour)
-        if len(self._programs) >= _CACHED:
+        self._instructions += len(program.code) + 1
+        if self._instructions > _CACHED:
             self._programs.clear()
+            self._instructions = len(program.code) + 1
         self._programs[flavour, data] = program
         return program
 

@@ -42,7 +42,7 @@ class Delivery:
                 event = "EGP_ENM_OK"
             else:
                 virtual = request.qubit_ids[pair.index]
-                if virtual in process.virtual:
+                if not process.can_bind(virtual):
                     break
                 binding = self._memory.bind(process, virtual, pair.qubit, pair.untouched_ns)
                 if not self._is_in_place(binding, now_ns):

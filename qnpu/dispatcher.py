@@ -75,8 +75,18 @@ class Dispatcher:
             if running is not None and not self._may_interrupt(running):
                 qnpu.trace("scheduler", "SCHEDULER_HIGH_PRIO_PROCESS_WAITS_ON_LOWER_PRIO", -1, (running.pid,))
 
-    def schedule(self, now_ns: int) -> None:
-        """Let the policy say who has the processor, until nobody wants it or things are to stay."""
+    def goes_on(self, now_ns: int) -> bool:
+        """Whether the running process, which could not be interrupted until now, is to keep the processor.
+
+        It has to be asked before it goes on: the next it does may be to await an outcome again.
+        """
+        return not (self._preemptive and self.ready and self.schedule(now_ns))
+
+    def schedule(self, now_ns: int) -> bool:
+        """Let the policy say who has the processor, until nobody wants it or things are to stay.
+
+        Gives whether somebody was displaced.
+        """
         qnpu = self._qnpu
         recheck_ns: int | None = None
         displaced = 0
@@ -106,6 +116,7 @@ class Dispatcher:
                 qnpu.trace("processor", "PROCESSOR_FINISH_NET_PROCESS", -1)
         if recheck_ns is not None or self._recheck_ns >= 0:
             self._ask_again(recheck_ns, now_ns)
+        return displaced > 0
 
     def release(self, process: Process, now_ns: int) -> None:
         """The processor is free; the policy hears how long the process had it."""

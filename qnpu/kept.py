@@ -50,9 +50,10 @@ class KeptPairs:
         if not item.made:
             return self._memory.wanted(True) if item.link.starving else []
         pair = item.made[0]
-        if pair.qubit is None or request.qubit_ids[pair.index] in request.process.virtual:
+        process = request.process
+        if pair.qubit is None or not process.can_bind(request.qubit_ids[pair.index]):
             return []
-        role = self._memory.role_of(request.process, request.qubit_ids[pair.index])
+        role = self._memory.role_of(process, request.qubit_ids[pair.index])
         in_place = role is None or role == self._memory.communication[pair.qubit]
         return [] if in_place else self._memory.wanted(role)
 

@@ -19,7 +19,7 @@ from qnpu.memory import MemoryManager
 from qnpu.netstack import NetworkStack
 from qnpu.placement import Placement
 from qnpu.process import Process
-from qnpu.processor import DRAINING, FINISHED, OUTCOME, SLEEPING, Processor
+from qnpu.processor import DRAINING, FINISHED, OUTCOME, PACED, SLEEPING, Processor
 from qnpu.requests import Request
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
@@ -56,6 +56,7 @@ class Qnpu:
         self.node_id = node_id
         self.node = nodes[node_id]
         self.name = f"{self.node}/qnpu"
+        self.cnpu = f"{self.node}/cnpu"
         self.tracing = False
         self.settings = settings
         self._nodes = list(nodes)
@@ -123,7 +124,10 @@ class Qnpu:
         cls = message.__class__
         call = SYSCALLS.get(cls)
         if call is not None:
-            call(self, src, message, now_ns)
+            if src == self.cnpu:
+                call(self, src, message, now_ns)
+            else:  # there is no way back to it either
+                self.trace("procmgr", "PROCMGR_CALL_IGNORED", -1, (src, cls.__name__))
         elif cls is Outcome:
             self._on_outcome(message, now_ns)  # type: ignore[arg-type]
         elif cls is Herald:
@@ -150,7 +154,7 @@ class Qnpu:
             if self.tracing:
                 self.trace("qdriver", "QDEVICE_PRODUCE_OUTCOME", running.pid, (bit,))
                 self.trace("processor", "PROCESSOR_CONSUME_OUTCOME", running.pid)
-            if is_last:
+            if is_last and self.dispatcher.goes_on(now_ns):
                 self._run(running, now_ns)
         else:
             self.network.on_outcome(outcome.ref, bit)  # else: its subroutine was aborted
@@ -187,8 +191,15 @@ class Qnpu:
     # --- processes on the processor -------------------------------------------------------------------
 
     def start_next(self, process: Process) -> None:
-        """If the process is idle and has a subroutine queued, make it ready."""
+        """If the process is idle and has a subroutine queued, make it ready.
+
+        The device may have operations left of one that was aborted, which would pile up.
+        """
         if process.current is None and process.queue:
+            if process.device_end_ns > self.now_ns:
+                timer = ("device", process.pid)
+                self.set_timer(timer, process.device_end_ns, lambda now: self.start_next(process))
+                return
             process.current = process.queue.popleft()
             process.move("submit")
             self.dispatcher.make_ready(process)
@@ -209,6 +220,9 @@ class Qnpu:
             self.set_timer(CLOCK, process.clock_ns, lambda now: self._run(process, now))
         elif status == DRAINING:
             self.set_timer(CLOCK, process.device_end_ns, lambda now: self._run(process, now))
+        elif status == PACED:
+            at_ns = self.driver.free_ns - self.settings.gate_ns
+            self.set_timer(CLOCK, at_ns, lambda now: self._run(process, now))
         elif status == FINISHED:
             self._finish(process, now_ns)
         else:
@@ -292,6 +306,7 @@ class Qnpu:
         process.move("stop")
         process.current = None
         process.queue.clear()
+        self.cancel_timer(("device", process.pid))
         self.netstack.stop(process, now_ns)
         del self.processes[process.owner, process.pid]
         for qubit in process.virtual.values():

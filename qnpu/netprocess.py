@@ -213,7 +213,7 @@ class NetworkProcess:
             return False  # the pair before still waits for its id
         if any(entry.sequence == item.sequence for entry in item.link.registered):
             return True  # attempts go on if the id is bound meanwhile: the pair will wait for it
-        return request.qubit_ids[item.next_pair] not in request.process.virtual
+        return request.process.can_bind(request.qubit_ids[item.next_pair])
 
     def _entry(self, item: Item) -> EntangleItem:
         wanted = item.request

@@ -21,10 +21,10 @@ from qnpu.linklayer import Item, LinkLayer
 from qnpu.linkorder import LinkOrder
 from qnpu.netprocess import NetworkProcess
 from qnpu.process import Process
+from qnpu.quotas import check_request
 from qnpu.requests import ENTRIES_PER_PAIR, Request, epr_trap, read_arguments
-from qnpu.traps import trap
-from qruntime.errors import EprError, Fault
-from qruntime.limits import LINK_QUEUE, REQUESTS_OPEN
+from qnpu.traps import Trap, trap
+from qruntime.errors import EprError, Fault, QuotaError
 from qruntime.messages import LinkRequest
 from qruntime.rng import Stream
 
@@ -90,12 +90,10 @@ class NetworkStack:
         item.local = request
         request.item = item
         item.earliest_ns = now_ns + self._settings.request_ns
-        if len(link.backlog) + len(link.items) >= LINK_QUEUE:
-            self.close(request)
-            raise epr_trap(
-                "REJECTED", f"the queue of the link to {self._name(peer)} is full ({LINK_QUEUE} items)"
-            )
-        link.backlog.append(item)
+        if link.backlog:
+            _take_turns(link, item, process)
+        else:
+            link.backlog.append(item)
         self.arm_timeout(request, wanted.max_time_ns)
         self.agreement.pump(link)
 
@@ -136,8 +134,10 @@ class NetworkStack:
         self, process: Process, is_creator: bool, peer: int, socket: int, remote_socket: int, number: int,
         qubit_ids: list[int], results: int, create_id: int, now_ns: int,
     ) -> Request:  # fmt: skip
-        if len(process.requests) >= REQUESTS_OPEN:
-            raise epr_trap("REJECTED", f"the program has {REQUESTS_OPEN} open requests, the most allowed")
+        try:
+            check_request(process, peer, number, is_creator)
+        except QuotaError as error:
+            raise Trap(error) from None
         request = Request(
             process, create_id, is_creator, peer, socket, remote_socket, number, qubit_ids, results, now_ns
         )
@@ -277,20 +277,23 @@ class NetworkStack:
         process = request.process
         item = request.item
         wait = process.wait
-        if item is None or process.state != "waiting" or wait is None:
-            return
-        if wait.address != request.results_address:
+        if process.state != "waiting" or wait is None or wait.address != request.results_address:
             return
         upcoming = request.delivered  # pairs are handed over in order
-        if request.qubit_ids and upcoming < request.number:
+        if item is not None and request.qubit_ids and upcoming < request.number:
             virtual = request.qubit_ids[upcoming]
+            reason = ""
             if virtual in process.virtual:
-                reason = (
-                    f"pair {upcoming} goes to virtual qubit {virtual}, which the program holds while it waits"
-                )
-                self.fail(request, LinkLayerError.NORES, reason, now_ns)
+                reason = f"goes to virtual qubit {virtual}, which the program holds while it waits"
+            elif process.is_full:
+                held = len(process.virtual)
+                reason = f"cannot come while the program waits and holds {held} qubits, as many as it may"
+            if reason:
+                self.fail(request, LinkLayerError.NORES, f"pair {upcoming} {reason}", now_ns)
                 return
         lacking = self.process.kept.lacks(request)
+        if item is None or not item.made:  # whoever asks at the other end, it takes a qubit to make a pair
+            lacking = self._memory.wanted(True)
         if lacking and {self._qnpu.holders()[qubit] for qubit in lacking} == {process.pid}:
             reason = "the program holds every qubit of the device while it waits for a pair"
             if self._memory.has_roles:
@@ -339,3 +342,21 @@ class NetworkStack:
 
     def _name(self, node: int) -> str:
         return self._qnpu.node_name(node)
+
+
+def _take_turns(link: LinkLayer, item: Item, process: Process) -> None:
+    """Put an item into the backlog of a link, where programs take turns: the second item of one comes after
+    the first ones of all. That under way counts."""
+    under_way = link.outstanding[1].local if link.outstanding is not None else None
+    before = {} if under_way is None else {under_way.process.pid: 1}
+    had = dict(before)
+    owners = [other.local.process.pid for other in link.backlog if other.local is not None]
+    for pid in owners:
+        had[pid] = had.get(pid, 0) + 1
+    turn = had.get(process.pid, 0) + 1
+    for place, pid in enumerate(owners):
+        before[pid] = before.get(pid, 0) + 1
+        if before[pid] > turn:
+            link.backlog.insert(place, item)
+            return
+    link.backlog.append(item)

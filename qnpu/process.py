@@ -11,9 +11,11 @@ States and moves are the one table below; an illegal move is a bug and names pro
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from qdriver.spec import PhysicalQubit, VirtualQubit
+from qnpu.quotas import Quotas
 from qruntime.errors import DriverError, Fault
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ MOVES: dict[tuple[str, str], str] = {
     ("running", "stop"): "gone",
     ("waiting", "stop"): "gone",
 }
+
+
+DEFAULT = Quotas()
 
 
 class Subroutine:
@@ -115,6 +120,7 @@ class Process:
         "failed",
         "flavour",
         "left_ns",
+        "lowered",
         "max_qubits",
         "open_arrays",
         "outcome_array",
@@ -125,6 +131,7 @@ class Process:
         "pid",
         "priority",
         "queue",
+        "quotas",
         "registers",
         "requests",
         "sockets",
@@ -148,6 +155,8 @@ class Process:
         now_ns: int,
         deadline_ns: int | None = None,
         weight: int = 1,
+        quotas: Quotas = DEFAULT,
+        lowered: Collection[str] = (),
     ):
         self.pid = pid
         self.owner = owner  # actor name of its CNPU
@@ -157,6 +166,8 @@ class Process:
         self.priority = priority
         self.deadline_ns = deadline_ns
         self.weight = weight
+        self.quotas = quotas
+        self.lowered = lowered  # names of the quotas that are its own, not the node's
         self.started_ns = now_ns
         self.state = "idle"
         self.arrival = 0  # order in which processes became ready
@@ -181,6 +192,15 @@ class Process:
         self.outcome_register = 0
         self.outcome_entries: dict[int, int] = {}  # of several at once: operation -> entry of outcome_array
         self.outcome_array = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds as many qubits as it may."""
+        return len(self.virtual) >= self.quotas.qubits
+
+    def can_bind(self, virtual: int) -> bool:
+        """Whether a pair can be handed to it as that virtual qubit."""
+        return virtual not in self.virtual and len(self.virtual) < self.quotas.qubits
 
     def awaits(self, ref: int) -> bool:
         """Whether `ref` is a device operation whose outcome it awaits."""

@@ -17,11 +17,12 @@ from netqasm_isa import register_name
 from qdriver.driver import Operation
 from qdriver.spec import VirtualQubit
 from qnpu.alu import ARITHMETIC, branch, compute
-from qnpu.arrays import array_at, index_in, is_there, new_array, raise_failed
+from qnpu.arrays import array_at, index_in, lacking, new_array, raise_failed
 from qnpu.code import GATE, GATE2, MEASURE_ROTATED
 from qnpu.collective import COLLECTIVE, Collective
 from qnpu.entangling import Entangling
 from qnpu.process import Process, Subroutine, WaitReason
+from qnpu.quotas import exceeded
 from qnpu.traps import Trap, failure_tag, no_qubit, trap
 from qruntime.errors import DriverError, error_of
 from qruntime.limits import RETURNED_VALUES
@@ -34,6 +35,9 @@ FINISHED: Final = "finished"  # the subroutine is over
 WAITING: Final = "waiting"  # process.wait says for what; the processor is free
 SLEEPING: Final = "sleeping"  # the process keeps the processor until its clock: a timer is needed
 DRAINING: Final = "draining"  # it keeps it until the end of its last device operation: likewise
+PACED: Final = (
+    "paced"  # it keeps it until a gate that is issued then begins when the device is done: likewise
+)
 OUTCOME: Final = "outcome"  # the process keeps the processor until the device answers
 
 _INT_MAX: Final = 2**31 - 1
@@ -54,7 +58,6 @@ class Processor:
         self._gate_ns = settings.gate_ns
         self._measure_ns = settings.measure_ns
         self._classical_ns = settings.classical_instruction_ns
-        self._budget = settings.instruction_budget
         self._preemptive = preemptive
         self._next_ref = 0
         self._collective = Collective(qnpu, self.network_measurement)
@@ -100,8 +103,8 @@ class Processor:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
-                    if preemptive and clock > now_ns:
-                        return SLEEPING
+                    if preemptive and (ahead := self._ahead(ins[2], qubit, clock, now_ns)):
+                        return ahead
                     if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
                         return waits
                     clock += self._gate_ns
@@ -174,8 +177,8 @@ class Processor:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
-                    if preemptive and clock > now_ns:
-                        return SLEEPING
+                    if preemptive and (ahead := self._ahead("init", qubit, clock, now_ns)):
+                        return ahead
                     if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
                         return waits
                     clock += self._gate_ns
@@ -190,8 +193,8 @@ class Processor:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[2])
                     if first == second:
                         raise trap(f"both operands are virtual qubit {registers[ins[1]]}")
-                    if preemptive and clock > now_ns:
-                        return SLEEPING
+                    if preemptive and (ahead := self._ahead(ins[3], first, clock, now_ns)):
+                        return ahead
                     if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
                         return waits
                     if (first, second) not in joined and process.flavour == "vanilla":
@@ -209,8 +212,9 @@ class Processor:
 
                 elif op.JMP <= kind <= op.BGE:
                     subroutine.executed += pc - stretch + 1
-                    if subroutine.executed > self._budget:
-                        raise trap(f"more than {self._budget} instructions (os.qnpu.instruction_budget)")
+                    if subroutine.executed > process.quotas.instruction_budget:
+                        what = f"the subroutine has executed {subroutine.executed} instructions"
+                        raise Trap(exceeded(process, "instruction_budget", what))
                     pc = stretch = branch(ins, kind, pc, registers)
                     subroutine.paid = -1
                     continue
@@ -221,7 +225,8 @@ class Processor:
                 elif op.WAIT_ALL <= kind <= op.WAIT_SINGLE:
                     if clock > now_ns:
                         return SLEEPING
-                    if not self._wait(process, ins, kind):
+                    process.wait = lacking(process, ins, kind)
+                    if process.wait is not None:
                         return WAITING
 
                 elif kind == op.RET_REG:
@@ -329,6 +334,16 @@ class Processor:
 
     # --- the longer instructions ----------------------------------------------------------------------
 
+    def _ahead(self, gate: str, qubit: int, clock: int, now_ns: int) -> str:
+        """How a process stops before a gate under a preemptive policy; empty if it need not.
+
+        The device must not be given more than one gate ahead: whoever gets the processor would have to wait
+        for all of them.
+        """
+        if clock > now_ns:
+            return SLEEPING
+        return PACED if self._driver.could_begin_ns(gate, qubit) - self._gate_ns > now_ns else ""
+
     def _wait_for_device(self, process: Process, clock: int, now_ns: int) -> str:
         """How the process stops because the device attempts entanglement; empty if it can have it."""
         if clock > now_ns:
@@ -380,6 +395,8 @@ class Processor:
             raise trap(f"virtual qubit {virtual} is already allocated")
         if any(request.will_bind(virtual) for request in process.requests):
             raise trap(f"virtual qubit {virtual} is reserved by an open entanglement request")
+        if process.is_full:
+            raise Trap(exceeded(process, "qubits", f"the program holds {len(process.virtual)} qubits"))
         role = self._memory.role_of(process, virtual)
         if role is None:
             qubit = self._memory.take(process.pid)
@@ -413,30 +430,6 @@ class Processor:
         else:
             peer, socket, ids, results = values
             self.netstack.receive(process, peer, socket, ids, results, now_ns)
-
-    def _wait(self, process: Process, ins: tuple[int, ...], kind: int) -> bool:
-        """Whether what it waits for is there; else `process.wait` says what."""
-        address = ins[1]
-        raise_failed(process, address)
-        array = array_at(process, address)
-        if kind == op.WAIT_SINGLE:
-            start = index_in(process, address, array, ins[2])
-            stop = start + 1
-        else:
-            bounds = []
-            for register in ins[2:4]:
-                value = process.registers[register]
-                if value is None:
-                    raise trap(f"register {register_name(register)} is undefined")
-                bounds.append(value)
-            start, stop = bounds
-            if not 0 <= start <= stop <= len(array):
-                raise trap(f"slice @{address}[{start}:{stop}] is outside the array of length {len(array)}")
-        all_of = kind != op.WAIT_ANY
-        if is_there(array, start, stop, all_of):
-            return True
-        process.wait = WaitReason("array", address, start, stop, all_of)
-        return False
 
     @staticmethod
     def _count_returned(subroutine: Subroutine, values: int) -> None:

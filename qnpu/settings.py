@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from qruntime.limits import INSTRUCTION_BUDGET, LONGEST_NS
+from qnpu.quotas import Quotas
+from qruntime.limits import LONGEST_NS
 
 SECOND_NS = 1_000_000_000
 
@@ -63,9 +64,7 @@ class QnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             "above it; 0: always first",
         ),
     ] = msgspec.field(default_factory=lambda: [1, 2, 4, 8])
-    instruction_budget: Annotated[int, Meta(ge=1, description="instructions one subroutine may execute")] = (
-        INSTRUCTION_BUDGET
-    )
+    quotas: Annotated[Quotas, Meta(description="the most that one program may have, see below")] = Quotas()
     request_timeout_ns: Annotated[
         int, Meta(ge=1, le=LONGEST_NS, description="an entanglement request fails with TIMEOUT after this")
     ] = 60 * SECOND_NS

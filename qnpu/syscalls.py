@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qnpu.process import Process, Subroutine
-from qruntime.errors import Fault, LimitError, QnosError, SubroutineError
-from qruntime.limits import EPR_SOCKETS, PROCESSES, RETURNED_VALUES, SUBROUTINES_QUEUED
+from qnpu.quotas import exceeded, quotas_of
+from qruntime.errors import ConfigError, Fault, LimitError, QnosError, SubroutineError
+from qruntime.limits import PROCESSES, RETURNED_VALUES
 from qruntime.messages import (
     Aborted,
     Cancel,
@@ -49,9 +50,13 @@ def register(qnpu: Qnpu, src: str, call: Register, now_ns: int) -> None:
     if call.weight < 1:
         error = SubroutineError(f"weight {call.weight} of process {call.pid}; 1 or more is allowed")
         return _refuse(qnpu, src, call.pid, "register", error)
+    try:
+        quotas = quotas_of(qnpu.settings.quotas, call.quotas)
+    except ConfigError as error:
+        return _refuse(qnpu, src, call.pid, "register", error)
     process = Process(
         call.pid, src, call.app, call.max_qubits, call.flavour, call.priority, now_ns,
-        call.deadline_ns, call.weight,
+        call.deadline_ns, call.weight, quotas, call.quotas,
     )  # fmt: skip
     qnpu.processes[src, call.pid] = process
     for socket, remote_node, remote_socket, min_fidelity in call.sockets:
@@ -71,8 +76,12 @@ def open_epr_socket(qnpu: Qnpu, src: str, call: OpenEprSocket, now_ns: int) -> N
 def _open(qnpu: Qnpu, process: Process, call: OpenEprSocket) -> None:
     name = "open EPR socket"
     mine = (call.remote_node, call.remote_socket)
-    if call.socket in process.sockets or len(process.sockets) >= EPR_SOCKETS:
-        error = LimitError(f"EPR socket {call.socket} is open already, or {EPR_SOCKETS} are")
+    error: QnosError
+    if call.socket in process.sockets:
+        error = LimitError(f"EPR socket {call.socket} is open already")
+        return _refuse(qnpu, process.owner, process.pid, name, error)
+    if len(process.sockets) >= process.quotas.epr_sockets:
+        error = exceeded(process, "epr_sockets", f"the program has {len(process.sockets)} EPR sockets open")
         return _refuse(qnpu, process.owner, process.pid, name, error)
     for other in qnpu.processes.values():
         if other is not process and other.sockets.get(call.socket, (-1, -1, 0))[:2] == mine:
@@ -96,9 +105,14 @@ def submit(qnpu: Qnpu, src: str, call: Submit, now_ns: int) -> None:
     try:
         if process is None:
             raise _unknown(call.pid)
-        if len(process.queue) >= SUBROUTINES_QUEUED:
-            raise LimitError(f"{SUBROUTINES_QUEUED} subroutines are queued, the most allowed")
+        quotas = process.quotas
+        if len(process.queue) >= quotas.queued_subroutines:
+            what = f"the program has {len(process.queue)} subroutines queued"
+            raise exceeded(process, "queued_subroutines", what)
         program = qnpu.loader.load(call.code, process.flavour)
+        if len(program.code) > quotas.subroutine_instructions:
+            what = f"the subroutine has {len(program.code)} instructions"
+            raise exceeded(process, "subroutine_instructions", what)
     except QnosError as error:
         return qnpu.send_cnpu(src, Aborted(call.pid, call.subroutine, Fault.of(error)), finished=True)
     qnpu.trace("procmgr", "PROCMGR_SUBROUTINE_ADDED", call.pid, (call.subroutine,))

@@ -167,7 +167,7 @@ class Load(Message, frozen=True, tag=67):
     """Have these programs ready for the universes to come; with `live` beside those that are loaded.
 
     `sha256` is of the application's source. The programs begin at `start_ns`; `scheduling` is what is said
-    for schedulers, by name.
+    for schedulers, by name, and `quotas` are those that the programs have lower than others.
     """
 
     app: str
@@ -180,6 +180,7 @@ class Load(Message, frozen=True, tag=67):
     live: bool = False
     start_ns: int = 0
     scheduling: dict[str, int] = msgspec.field(default_factory=dict)
+    quotas: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Loaded(Message, frozen=True, tag=68):

@@ -50,6 +50,15 @@ class PredecessorAborted(SubroutineError):
     code = "PREDECESSOR_ABORTED"
 
 
+class QuotaError(SubroutineError):
+    """A program asked for more of a node than it may have.
+
+    `data` has `quota`, `allowed`, and `option`, which sets it.
+    """
+
+    code = "QUOTA"
+
+
 class EprError(SubroutineError):
     """An entanglement request failed.
 

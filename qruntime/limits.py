@@ -1,6 +1,7 @@
 """Every limit in one place.
 
-Hitting one is a typed error (`LimitError` or the owner's own) and a trace record.
+Hitting one is a typed error (`LimitError` or the owner's own) and a trace record. Those per process are the
+most that a quota of a program may be.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ VALUE_DEPTH: Final = 32  # containers in containers of such a value
 SUBROUTINE_INSTRUCTIONS: Final = 1 << 16
 SUBROUTINES_QUEUED: Final = 1024  # per process
 INSTRUCTION_BUDGET: Final = 1_000_000  # default instructions of one subroutine, then it is taken for endless
+LONGEST_BUDGET: Final = 1 << 40  # of what may be configured in its place
 
 ARRAYS: Final = 1 << 16  # per process
 ARRAY_LENGTH: Final = 1 << 20
 ARRAY_ENTRIES: Final = 1 << 22  # per process, all arrays together
 
 PROCESSES: Final = 4096  # per QNPU
+PROCESS_QUBITS: Final = 1024  # per process, at a time
 EPR_SOCKETS: Final = 1024  # per process
 REQUESTS_OPEN: Final = 256  # per process
 PAIRS_PER_REQUEST: Final = 1 << 16
-LINK_QUEUE: Final = 256  # items of one link's distributed queue
+LINK_QUEUE: Final = 256  # items of one process in one link's distributed queue
+PAIRS_OPEN: Final = 1 << 20  # per process, of all its open requests
 
 PROGRAM_TASKS: Final = 1024  # concurrent tasks of one program
 PROGRAM_RESUMES: Final = 100_000  # of one program in one nanosecond, then it is taken for endless

@@ -24,6 +24,7 @@ class Register(Message, frozen=True, tag=1):
 
     The CNPU chooses `pid`, unique on its node for the life of the network. What `priority` (higher is more
     urgent), `deadline_ns` (simulated time) and `weight` (1 or more) mean is up to the scheduling policy.
+    `quotas` are those that are lower for it than for other programs of the node, by name.
     """
 
     pid: int
@@ -34,6 +35,7 @@ class Register(Message, frozen=True, tag=1):
     sockets: tuple[tuple[int, int, int, int], ...] = ()
     deadline_ns: int | None = None
     weight: int = 1
+    quotas: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class OpenEprSocket(Message, frozen=True, tag=2):

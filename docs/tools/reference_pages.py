@@ -380,7 +380,13 @@ def _described(cls: type, heading: str) -> str:
     defaults = {}
     if issubclass(cls, msgspec.Struct):
         fields = msgspec.structs.fields(cls)
-        defaults = {field.name: repr(field.default) for field in fields if not field.required}
+        defaults = {
+            field.name: repr(
+                field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+            )
+            for field in fields
+            if not field.required
+        }
     rows = [(f"`{name}`", _type(hint), defaults.get(name, "")) for name, hint in cls.__annotations__.items()]
     return f"{heading}\n\n{_doc(cls)}\n\n{_table(('field', 'type', 'default'), rows)}"
 

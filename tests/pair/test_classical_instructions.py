@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netqasm_isa import assemble
+from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
 from qruntime.limits import ARRAY_LENGTH
 from qruntime.messages import Aborted, ReadMemory
@@ -195,16 +196,21 @@ def test_loop_counts_and_lea_loads_the_address() -> None:
 
 
 def test_endless_loop_is_aborted_by_the_instruction_budget() -> None:
-    cnpu = run_one("START:\njmp START", settings=QnpuSettings(instruction_budget=1000)).cnpus[0]
+    cnpu = run_one("START:\njmp START", settings=QnpuSettings(quotas=Quotas(instruction_budget=1000))).cnpus[
+        0
+    ]
     (only,) = cnpu.aborted
-    assert "more than 1000 instructions" in only.fault.message
+    assert (
+        "has executed 1001 instructions; allowed: 1000 (os.qnpu.quotas.instruction_budget)"
+        in only.fault.message
+    )
     assert only.fault.data["instruction"] == "jmp 0"
 
 
 def test_instruction_budget_counts_every_executed_instruction() -> None:
     """The loop below executes 2 + 3 n instructions up to its n-th jump."""
     text = "set R0 0\nset R2 1\nLOOP:\nadd R0 R0 R2\nadd R1 R0 R2\njmp LOOP"
-    settings = QnpuSettings(instruction_budget=2 + 3 * 40)
+    settings = QnpuSettings(quotas=Quotas(instruction_budget=2 + 3 * 40))
     bench = Bench(("alice",), settings=settings).program(0, 1, text).at(0, 10, ReadMemory(1, 0, (0,)))
     cnpu = bench.run().cnpus[0]
     assert len(cnpu.aborted) == 1

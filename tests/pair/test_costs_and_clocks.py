@@ -8,6 +8,7 @@ import pytest
 
 from netqasm_isa.epr import ArgsIndex
 from qdriver.generic import GenericConfig
+from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
 from qruntime.messages import Aborted, Done, RequestFailed
 from qworld.links import PerfectLink
@@ -106,7 +107,7 @@ def test_loop_pays_every_round() -> None:
 
 
 def test_loop_of_one_jump_pays_every_round() -> None:
-    settings = QnpuSettings(classical_instruction_ns=10, instruction_budget=50)
+    settings = QnpuSettings(classical_instruction_ns=10, quotas=Quotas(instruction_budget=50))
     bench = run_one("START:\njmp START", settings=settings)
     assert bench.cnpus[0].time_of(Aborted) == 10 * 51
 

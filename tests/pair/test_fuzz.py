@@ -16,6 +16,7 @@ from netqasm_isa import assemble, decode, instruction_set
 from netqasm_isa.epr import EprType
 from qdriver.generic import GenericConfig
 from qdriver.ion import IonConfig
+from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
 from qruntime.actors import Arrival, Effect, Event, Message
 from qruntime.messages import (
@@ -54,7 +55,7 @@ from tests.pair.harness import (
 from tests.pair.test_sdk_streams import STREAMS
 
 SETTINGS = QnpuSettings(
-    instruction_budget=300,
+    quotas=Quotas(instruction_budget=300),
     request_timeout_ns=2 * MILLISECOND_NS,
     unclaimed_timeout_ns=MILLISECOND_NS // 2,
     accept_grace_ns=100_000,
@@ -148,7 +149,7 @@ def run_batch(
         },
         device=device,
         settings=QnpuSettings(
-            instruction_budget=300,
+            quotas=Quotas(instruction_budget=300),
             request_timeout_ns=2 * MILLISECOND_NS,
             unclaimed_timeout_ns=MILLISECOND_NS // 2,
             accept_grace_ns=100_000,
@@ -311,7 +312,7 @@ def check_interleaving(seed: int, count: int = 60) -> Bench:
         request_timeout_ns=300_000,
         unclaimed_timeout_ns=50_000,
         accept_grace_ns=40_000,
-        instruction_budget=500,
+        quotas=Quotas(instruction_budget=500),
     )
     bench = Bench(
         nodes, links, settings=settings, seed=seed, latency_ns=latency_ns,

@@ -12,6 +12,7 @@ import pytest
 
 from netqasm_isa.epr import EprType, MeasureIndex
 from qdriver.generic import GenericConfig
+from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
 from qruntime.messages import Aborted, Done, Stop
 from qworld.links import DepolariseLink, Link, PerfectLink
@@ -70,7 +71,7 @@ def random_bench(
         request_timeout_ns=request_timeout_ns,
         unclaimed_timeout_ns=50_000,
         accept_grace_ns=accept_grace_ns,
-        instruction_budget=500,
+        quotas=Quotas(instruction_budget=500),
     )
     return Bench(
         nodes, dict.fromkeys(pairs, model), settings=settings, seed=seed,

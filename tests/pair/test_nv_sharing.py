@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from qdriver.nv import NvConfig
+from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
 from qworld.links import DepolariseLink, Link, PerfectLink
 from tests.pair.harness import (
@@ -94,7 +95,7 @@ def check(seed: int, count: int = 60, **os: Any) -> Bench:
         request_timeout_ns=300_000,
         unclaimed_timeout_ns=50_000,
         accept_grace_ns=40_000,
-        instruction_budget=500,
+        quotas=Quotas(instruction_budget=500),
         **os,
     )
     device = nv(

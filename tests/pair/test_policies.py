@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from qnpu.quotas import Quotas
 from qnpu.scheduler import NoOptions, Schedulable, View
 from qnpu.settings import QnpuSettings
 from qruntime.errors import ConfigError
-from tests.pair.harness import Bench
+from qruntime.messages import Aborted, Done
+from tests.pair.harness import NOISELESS, Bench
 
 LONG = "set Q0 0\nqalloc Q0\ninit Q0\n" + "x Q0\n" * 10 + "meas Q0 M0\nret_reg M0"
 SHORT = "set Q0 0\nqalloc Q0\ninit Q0\nmeas Q0 M0\nret_reg M0"
@@ -109,11 +111,37 @@ def test_policy_hears_of_all_the_time_its_processes_had() -> None:
 
 
 def test_outcome_that_is_awaited_is_not_preempted() -> None:
-    """A measurement lasts 10 us: the processor stays with the process until its outcome is there."""
+    """A measurement lasts 10 us: the processor stays with the process until its outcome is there, and the
+    policy is asked before the process goes on."""
     bench = bench_with(Newest).program(0, 1, SHORT).program(0, 2, SHORT, at_ns=17_000).run()
-    first, second = (at for at, _ in bench.cnpus[0].got)
-    assert [message.pid for _, message in bench.cnpus[0].got] == [1, 2]
-    assert first < second
+    outcome_ns = bench.emits("PROCESSOR_CONSUME_OUTCOME")[0].t_ns
+    (displaced,) = bench.emits("PROCESSOR_PREEMPT_USER_PROCESS")
+    assert (displaced.pid, displaced.t_ns) == (1, outcome_ns)
+    assert outcome_ns > 17_000
+    assert [message.pid for _, message in bench.cnpus[0].got] == [2, 1]
+
+
+def test_process_that_does_nothing_but_measure_can_be_interrupted_between_outcomes() -> None:
+    """Issuing a measurement costs nothing here: what one outcome sets free, the next one would take."""
+    endless = "set Q0 0\nqalloc Q0\ninit Q0\nAGAIN:\nmeas Q0 M0\njmp AGAIN"
+    settings = QnpuSettings(scheduler=f"{__name__}:Newest", quotas=Quotas(instruction_budget=1_000))
+    bench = (
+        Bench(("alice",), settings=settings).program(0, 1, endless).program(0, 2, SHORT, at_ns=25_000).run()
+    )
+    done, aborted = bench.cnpus[0].time_of(Done), bench.cnpus[0].time_of(Aborted)
+    assert done < 25_000 + 3 * NOISELESS.measure_ns
+    assert aborted > 400 * NOISELESS.measure_ns
+
+
+def test_device_is_given_one_gate_ahead_at_most_by_a_process_that_may_be_interrupted() -> None:
+    """Issuing a gate costs nothing here, so that all of them could be issued at once."""
+    gates = "set Q0 0\nqalloc Q0\ninit Q0\n" + "x Q0\n" * 1_000 + "meas Q0 M0\nret_reg M0"
+    settings = QnpuSettings(scheduler=f"{__name__}:Newest")
+    bench = Bench(("alice",), settings=settings).program(0, 1, gates).program(0, 2, SHORT, at_ns=25_000).run()
+    done = {message.pid: (at, dict(message.registers)[3]) for at, message in bench.cnpus[0].got}
+    assert done[1][1] == 0  # a thousand X are none
+    assert done[2][0] <= 25_000 + NOISELESS.single_qubit_gate_ns + NOISELESS.init_ns + NOISELESS.measure_ns
+    assert done[1][0] > 1_000 * NOISELESS.single_qubit_gate_ns
 
 
 def test_policy_that_wants_to_be_asked_again_is() -> None:

@@ -184,8 +184,8 @@ def test_queue_of_a_process_has_a_limit() -> None:
     bench = Bench(("alice",), tracing=False).program(0, 1, qubit(0))
     bench.at(0, 1, *(Submit(1, i, EMPTY) for i in range(1, SUBROUTINES_QUEUED + 3))).run()
     assert [(a.subroutine, a.fault.code) for a in bench.cnpus[0].aborted] == [
-        (SUBROUTINES_QUEUED + 1, "LIMIT"),
-        (SUBROUTINES_QUEUED + 2, "LIMIT"),
+        (SUBROUTINES_QUEUED + 1, "QUOTA"),
+        (SUBROUTINES_QUEUED + 2, "QUOTA"),
     ]
     assert len(bench.cnpus[0].done) == SUBROUTINES_QUEUED + 1
 

@@ -13,7 +13,7 @@ from netqasm_isa.epr import (
     TimeUnit,
 )
 from qnpu.settings import QnpuSettings
-from qruntime.limits import LINK_QUEUE, PAIRS_PER_REQUEST, REQUESTS_OPEN
+from qruntime.limits import PAIRS_PER_REQUEST, REQUESTS_OPEN
 from qruntime.messages import Aborted, OpenEprSocket
 from qworld.links import DepolariseLink, PerfectLink
 from tests.pair.harness import (
@@ -252,22 +252,6 @@ def test_results_array_of_an_open_request_cannot_be_used_twice_or_replaced() -> 
         assert reason in abort.fault.message
 
 
-def test_queue_of_a_link_has_a_limit() -> None:
-    """Nobody answers at the other end, so nothing leaves the queue that two programs of one node fill."""
-    half = LINK_QUEUE // 2
-    text = lines(
-        "array 22 @1\nstore 1 @1[0]\nstore 1 @1[1]\nset R0 10\nset R6 1",
-        *(f"array R0 @{10 + i}\nset R5 {10 + i}\ncreate_epr R6 R1 C0 R6 R5" for i in range(half + 2)),
-    )
-    bench = Bench(settings=QnpuSettings(accept_grace_ns=10 * MILLISECOND_NS))
-    bench.program(0, 1, "set R1 0", text).program(0, 2, "set R1 1", text, socket=1).run(
-        until_ns=MILLISECOND_NS
-    )
-    (abort,) = bench.cnpus[0].aborted
-    assert (abort.pid, abort.fault.data["epr"]) == (2, "REJECTED")
-    assert f"the queue of the link to bob is full ({LINK_QUEUE} items)" in abort.fault.message
-
-
 def test_open_requests_of_a_program_have_a_limit() -> None:
     text = lines(
         "array 22 @1\nstore 1 @1[0]\nstore 1 @1[1]\nset R0 10\nset R6 1\nset R1 0",
@@ -278,5 +262,5 @@ def test_open_requests_of_a_program_have_a_limit() -> None:
     )
     bench = Bench().program(0, 1, text).program(1, 1, "").run()
     (abort,) = bench.cnpus[0].aborted
-    assert abort.fault.data["epr"] == "REJECTED"
+    assert (abort.fault.code, abort.fault.data["quota"]) == ("QUOTA", "open_requests")
     assert bench.qnpus[0].processes["alice/cnpu", 1].requests == []

@@ -182,8 +182,10 @@ def test_limits_that_end_a_program_name_their_setting() -> None:
 
     waits = qnos.run({"alice": alone, "bob": idle}, "perfect", shots=1)
     assert "os.qnpu.request_timeout_ns" in waits.errors[0].message
-    turns = qnos.run({"alice": endless}, "perfect", shots=1, values={"os.qnpu.instruction_budget": 100})
-    assert "more than 100 instructions (os.qnpu.instruction_budget)" in turns.errors[0].message
+    turns = qnos.run(
+        {"alice": endless}, "perfect", shots=1, values={"os.qnpu.quotas.instruction_budget": 100}
+    )
+    assert "allowed: 100 (os.qnpu.quotas.instruction_budget)" in turns.errors[0].message
 
 
 def test_too_few_nodes_are_told_with_the_networks_that_have_enough() -> None:

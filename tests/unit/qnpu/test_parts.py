@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from netqasm_isa import assemble
 from netqasm_isa.epr import PAULI_ROTATIONS, Basis, BellState, RotationAxes
 from qdriver.spec import DeviceSpec, GateSpec, QubitSpec
+from qnpu.arrays import is_there
 from qnpu.code import GATE, GATE2, GATE_ALL, MEASURE_ROTATED, Loader
 from qnpu.memory import FREE, NETWORK, MemoryManager
 from qnpu.policies import QNodeOsPolicy
 from qnpu.process import Process
-from qnpu.processor import failure_tag, is_there
 from qnpu.requests import ROTATIONS, correct_bit, correctable_by_flip, keep_result
 from qnpu.scheduler import NoOptions, View
 from qnpu.settings import QnpuSettings
+from qnpu.traps import failure_tag
 from qruntime.errors import SubroutineError
 from qworld.bell import bell_tensor
 from qworld.gates import PAULIS, density_of, rotation
@@ -131,11 +132,14 @@ def test_bad_bytes_are_refused_with_an_error_of_our_own(data: bytes) -> None:
     assert not loader._programs
 
 
-def test_cache_is_bounded() -> None:
+def test_cache_is_bounded_by_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qnpu.code._CACHED", 100)
     loader = Loader()
-    for value in range(5_000):
-        loader.load(assemble(f"set R0 {value}").encode(), "vanilla")
-    assert len(loader._programs) <= 4_096
+    for value in range(60):
+        loader.load(assemble(f"set R0 {value}\n" * (1 + value)).encode(), "vanilla")
+        assert sum(len(program.code) + 1 for program in loader._programs.values()) <= 100
+    kept = assemble("set R0 59\n" * 60).encode()
+    assert loader.load(kept, "vanilla") is loader.load(kept, "vanilla")
 
 
 # --- waiting ----------------------------------------
@@ -229,7 +233,7 @@ def test_times_of_the_settings_are_not_negative(name: str) -> None:
     [
         {"epr_start": "never"},
         {"correcting_side": "both"},
-        {"instruction_budget": 0},
+        {"quotas": {"instruction_budget": 0}},
         {"request_timeout_ns": 0},
         {"unclaimed_timeout_ns": 0},
         {"gate_us": 1},

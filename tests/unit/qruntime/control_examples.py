@@ -25,7 +25,7 @@ _LOAD = c.Load(
 )
 _LATER = c.Load(
     "lgt", "77ab", 7, 1, ("alice",), {"alice": {"pairs": [(0, 1)]}}, {"alice": "delft"}, True, 5_000,
-    {"priority": 3, "weight": 2},
+    {"priority": 3, "weight": 2}, {"qubits": 2},
 )  # fmt: skip
 _STATUS = ProcessStatus(3, "bqc", "waiting", 1, (0, 1), 2)
 _ENDED = c.EndedRow(

@@ -44,7 +44,7 @@ _CNOT = m.DeviceOp(m.OpCode.TWO_QUBIT, 1500, "cnot", 0, 1)
 _MEASURE = m.DeviceOp(m.OpCode.MEASURE, 2500, "", 0, ref=6)
 
 EXAMPLES: tuple[Message, ...] = (
-    m.Register(3, "bqc", 2, "nv", 1, ((0, 1, 0, 80), (1, 2, 0, 100)), 5_000_000, 3),
+    m.Register(3, "bqc", 2, "nv", 1, ((0, 1, 0, 80), (1, 2, 0, 100)), 5_000_000, 3, {"qubits": 2}),
     m.OpenEprSocket(3, 1, 2, 0, 75),
     m.Submit(3, 0, b"\x00\x01\xff"),
     m.Cancel(3, 1),

@@ -17,6 +17,7 @@ CODES = {
     "ConfigError": "CONFIG",
     "SubroutineError": "SUBROUTINE",
     "PredecessorAborted": "PREDECESSOR_ABORTED",
+    "QuotaError": "QUOTA",
     "EprError": "EPR",
     "DriverError": "DRIVER",
     "NodeDown": "NODE_DOWN",

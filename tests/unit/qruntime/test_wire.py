@@ -171,13 +171,9 @@ def test_field_too_many_is_refused(message: Message) -> None:
 
 @by_type
 def test_missing_field_is_refused(message: Message) -> None:
-    needed = sum(default is msgspec.NODEFAULT for default in defaults(type(message)))
+    needed = sum(field.required for field in msgspec.structs.fields(type(message)))
     items = msgspec.msgpack.decode(encode(message)[1:], ext_hook=msgspec.msgpack.Ext)
     assert "at least length" in refused(HEADER + msgspec.msgpack.encode(items[:needed]))
-
-
-def defaults(cls: type[Message]) -> list[Any]:
-    return [field.default for field in msgspec.structs.fields(cls)]
 
 
 @by_type
@@ -187,9 +183,9 @@ def test_field_of_a_wrong_type_is_refused(message: Message) -> None:
         if (type(message), name) == (m.ClassicalMessage, "value"):
             continue  # takes any value
         optional = (type(message), name) == (m.Register, "deadline_ns")
-        for wrong in (1.5, {"k": 1}, *(() if optional else (None,))):
+        for wrong in (1.5, {"k": None}, *(() if optional else (None,))):
             changed = [*items[:position], wrong, *items[position + 1 :]]
-            assert f"at `$[{position}]`" in refused(HEADER + msgspec.msgpack.encode(changed))
+            assert f"at `$[{position}]" in refused(HEADER + msgspec.msgpack.encode(changed))
 
 
 @pytest.mark.parametrize(
