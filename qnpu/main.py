@@ -23,6 +23,7 @@ from qnpu.processor import DRAINING, FINISHED, OUTCOME, PACED, SLEEPING, Process
 from qnpu.requests import Request
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
+from qnpu.timetable import LinkBins
 from qnpu.traps import Trap, failure_tag
 from qnpu.waits import lack_of, waits_of, who_must_give_way
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
@@ -37,6 +38,7 @@ class Qnpu:
 
     `nodes` names every node by id; `latencies_ns` has the latency to the QNPU of each linked node, `losses`
     the probability that a message to it gets lost, where it may; `cnpu_latency_ns` is that to our own CNPU.
+    `bins` has those of each link, by peer, if there is a network schedule.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Qnpu:
         streams: Streams,
         world: str = "world",
         losses: Mapping[int, float] | None = None,
+        bins: Mapping[int, LinkBins] | None = None,
     ) -> None:
         self._world = world
         self.node_id = node_id
@@ -59,6 +62,7 @@ class Qnpu:
         self.cnpu = f"{self.node}/cnpu"
         self.tracing = False
         self.settings = settings
+        self.bins = bins
         self._nodes = list(nodes)
         self._cnpu_latency_ns = cnpu_latency_ns
         self._latencies_ns = dict(latencies_ns)

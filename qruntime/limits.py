@@ -33,6 +33,7 @@ REQUESTS_OPEN: Final = 256  # per process
 PAIRS_PER_REQUEST: Final = 1 << 16
 LINK_QUEUE: Final = 256  # items of one process in one link's distributed queue
 PAIRS_OPEN: Final = 1 << 20  # per process, of all its open requests
+SCHEDULE_BINS: Final = 1 << 17  # entries of a network schedule
 
 PROGRAM_TASKS: Final = 1024  # concurrent tasks of one program
 PROGRAM_RESUMES: Final = 100_000  # of one program in one nanosecond, then it is taken for endless
