@@ -15,10 +15,10 @@ second; the beginning, at which all programs submit at once, is part of them."""
 from __future__ import annotations
 
 import qnos
+from qnos.experiments import block
 from qnos.loading import load_network
 from qnos.workload import Arrival, Entry, Workload
 from validation.networks import PERFECT
-from validation.programs import block
 from validation.row import Row
 
 SHOTS = 200

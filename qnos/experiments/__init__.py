@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # name -> what the overview says; the module has the same name
 EXPERIMENTS: Final = {
     "multitasking": "Delegated computation and local tomography side by side and one after another",
+    "deadlines": "Deadlines missed against load, under every scheduler, with preemption and without",
 }
 
 

@@ -1,19 +1,19 @@
-"""Multitasking: programs side by side against one after another (shape: Delle Donne et al., Nature 639, 321,
-2025).
+"""Multitasking: programs side by side against one after another (shape: Delle Donne et al., Nature 639,
+321, 2025).
 
 N programs of delegated computation (`dqc`, client on alice, server on bob) and N of local gate tomography
 (`lgt`, on alice), each a row of instances with a pause between two: a program waits for its user as well.
-Side by side all 2N start at 0. One after another each has the network to itself, so that its time is that of
-all programs together.
+Side by side all 2N start at 0. One after another each has the network to itself, so that its time is that
+of all programs together.
 
-On the NV nodes of QNodeOS (one qubit; a device that attempts can do nothing else) attempts are made whenever
-somebody waits for a pair, and a program that wants the device has it after at most 100 attempts (1 ms); there
-are no time bins. On generic nodes of five qubits attempts go on beside everything else.
+On the NV nodes of QNodeOS (one qubit; a device that attempts can do nothing else) attempts are made
+whenever somebody waits for a pair, and a program that wants the device has it after at most 100 attempts
+(1 ms); there are no time bins. On generic nodes of five qubits attempts go on beside everything else.
 
 Expected: utilisation grows with N and ends below 1, side by side is not slower than one after another, and
 fidelities stay as they are. Every point has draws of its own, so that points may be compared with their
-errors. U_local is the share of time in which a program has the processor of alice's QNPU, U_all that in which
-one has it or the device attempts entanglement."""
+errors. U_local is the share of time in which a program has the processor of alice's QNPU, U_all that in
+which one has it or the device attempts entanglement."""
 
 from __future__ import annotations
 

@@ -18,7 +18,10 @@ from qnos.experiments.experiment import Options, Size, conduct, pooled, size_of
 from qnos.experiments.panels import MissingPlotter, draw
 from qruntime.errors import ConfigError
 
-TINY = {"multitasking": Options(quick=True, shots=12, schedulers=("edf",), seed=4)}
+TINY = {
+    "multitasking": Options(quick=True, shots=12, schedulers=("edf",), seed=4),
+    "deadlines": Options(quick=True, until_ns=40_000_000, schedulers=("edf", "qnodeos"), seed=4),
+}
 ROWS: dict[str, list[dict[str, Any]]] = {}
 
 
@@ -83,6 +86,31 @@ def test_checks_of_multitasking_can_fail(change: Any, what: str) -> None:
         if row["mode"] == "side by side":
             change(row)
     assert any(what in check for check in failing("multitasking", rows))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda row: row.update(missed=1 - row["load"], missed_err=0.01), "misses grow"),
+        (lambda row: row.update(u_local=0.01 * len(row["scheduler"])), "U_local"),
+        (lambda row: row.update(excess=-0.1, excess_err=0.01), "edf misses fewest"),
+        (lambda row: row.update(excess=0.1, excess_err=0.1), "edf without preemption"),
+    ],
+)
+def test_checks_of_deadlines_can_fail(change: Any, what: str) -> None:
+    rows = rows_of("deadlines")
+    assert not any(what in check for check in failing("deadlines", rows))
+    for row in rows:
+        change(row)
+    assert any(what in check for check in failing("deadlines", rows))
+
+
+def test_loads_of_deadlines_are_what_the_processor_does() -> None:
+    """Six sessions of 40 ms at three loads, all work done: the share of time in use is the load, within the
+    spread of so few arrivals."""
+    for row in rows_of("deadlines"):
+        assert abs(row["u_local"] - row["load"]) < 0.3
+        assert row["missed"] <= 1 and row["instances"] > 50
 
 
 def test_pooled_mean_weighs_samples_alike() -> None:
