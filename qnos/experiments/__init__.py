@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # name -> what the overview says; the module has the same name
 EXPERIMENTS: Final = {
+    "delegation": "Delegated computation on QNodeOS nodes: latency budget, fidelity against storage time",
     "multitasking": "Delegated computation and local tomography side by side and one after another",
     "deadlines": "Deadlines missed against load, under every scheduler, with preemption and without",
 }

@@ -17,7 +17,7 @@ from qruntime.errors import ConfigError
 WIDTH, HEIGHT = 4.2, 3.1  # of a panel, in inches
 ACROSS: Final = 3  # panels beside each other
 MARKERS: Final = "osv^Dx+*"
-STYLES: Final = {"solid": "-", "dashed": "--", "none": "none"}
+STYLES: Final = {"solid": "-", "dashed": "--", "none": "none", "line": "-"}  # a line has no markers
 
 
 class MissingPlotter(ConfigError):
@@ -79,7 +79,7 @@ def _panel(axis: Any, panel: Panel) -> None:
         look = {
             "label": series.label or "_nolegend_",
             "linestyle": STYLES[series.style],
-            "marker": MARKERS[series.colour % len(MARKERS)],
+            "marker": "" if series.style == "line" else MARKERS[series.colour % len(MARKERS)],
             "markersize": 3.5,
             "color": f"C{series.colour % 10}",
         }

@@ -19,6 +19,7 @@ from qnos.experiments.panels import MissingPlotter, draw
 from qruntime.errors import ConfigError
 
 TINY = {
+    "delegation": Options(quick=True, shots=60, seed=4),
     "multitasking": Options(quick=True, shots=12, schedulers=("edf",), seed=4),
     "deadlines": Options(quick=True, until_ns=40_000_000, schedulers=("edf", "qnodeos"), seed=4),
 }
@@ -103,6 +104,21 @@ def test_checks_of_deadlines_can_fail(change: Any, what: str) -> None:
     for row in rows:
         change(row)
     assert any(what in check for check in failing("deadlines", rows))
+
+
+@pytest.mark.parametrize("kind", ["latency", "angles", "storage"])
+def test_checks_of_delegation_can_fail(kind: str) -> None:
+    rows = rows_of("delegation")
+    assert failing("delegation", rows) == []
+    for row in rows:
+        if row["kind"] == kind:
+            row["difference"] += 1.1 * row["tolerance"] * (1 if row["difference"] > 0 else -1)
+    assert [what.partition(":")[0] for what in failing("delegation", rows)] == [kind]
+
+
+def test_delegation_compares_no_schedulers() -> None:
+    with pytest.raises(ConfigError, match="compares no schedulers"):
+        named("delegation").points(named("delegation").QUICK, Options(schedulers=("edf",)))
 
 
 def test_loads_of_deadlines_are_what_the_processor_does() -> None:
