@@ -20,7 +20,7 @@ from qruntime.errors import ConfigError
 
 TINY = {
     "delegation": Options(quick=True, shots=60, seed=4),
-    "multitasking": Options(quick=True, shots=12, schedulers=("edf",), seed=4),
+    "multitasking": Options(quick=True, shots=60, schedulers=("edf",), seed=4),
     "deadlines": Options(quick=True, until_ns=40_000_000, schedulers=("edf", "qnodeos"), seed=4),
 }
 ROWS: dict[str, list[dict[str, Any]]] = {}
@@ -169,7 +169,7 @@ def test_command_writes_a_table_and_says_how_to_get_the_plot(
                 "multitasking",
                 "--quick",
                 "--shots",
-                "12",
+                "60",
                 "--schedulers",
                 "edf",
                 "--seed",
