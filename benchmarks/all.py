@@ -18,6 +18,7 @@ MODULES = {
     "sdk": "SDK",
     "qnpu": "QNPU",
     "scheduler": "Scheduler",
+    "multitasking": "Multitasking",
     "startup": "Start",
     "memory": "Memory",
 }

@@ -31,6 +31,7 @@ _COMMANDS = {
     "explain": ("qnos.cli_explain", "explain", "Say where the time of programs went, and what noise costs."),
     "perfetto": ("qnos.cli_explain", "perfetto", "Make a timeline for ui.perfetto.dev from a trace."),
     "sweep": ("qnos.cli_sweep", "sweep", "Run an application over a grid of values."),
+    "experiment": ("qnos.cli_experiment", "experiment", "Measure one of the experiments that travel along."),
     "apps": ("qnos.cli_list", "apps", "List the applications that travel with qnos."),
     "networks": ("qnos.cli_list", "networks", "List the networks that travel with qnos."),
     "sets": ("qnos.cli_sets", "sets", "List parameter sets of devices and links."),

@@ -110,6 +110,8 @@ def in_words(value: object) -> str:
         return number(value)
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(in_words, value))}]"
+    if isinstance(value, msgspec.Struct):
+        return "its defaults"
     return str(value)
 
 

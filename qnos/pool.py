@@ -1,6 +1,6 @@
 """Work spread over processes, which Ctrl-C stops without losing what is finished.
 
-`run_all(work, items, jobs, take)` calls `take(index, outcome)` for each item as it is done, in any order.
+`each(work, items, jobs, take)` calls `take(index, outcome)` for each item as it is done, in any order.
 Processes are spawned: a forked child would inherit whatever threads and sockets the caller has.
 """
 
@@ -24,6 +24,20 @@ Outcome = TypeVar("Outcome")
 
 class Cancelled(Exception):
     """An item that Ctrl-C stopped before it was done."""
+
+
+def each(
+    work: Callable[[Item], Outcome],
+    items: Sequence[Item],
+    jobs: int,
+    take: Callable[[int, Outcome | Exception], None],
+) -> None:
+    """As `run_all`; with one job or one item here, one after the other, and what it raises comes through."""
+    if jobs > 1 and len(items) > 1:
+        run_all(work, items, jobs, take)
+        return
+    for index, item in enumerate(items):
+        take(index, work(item))
 
 
 def run_all(
@@ -61,6 +75,9 @@ def run_all(
                     future.exception(), Cancelled | BrokenProcessPool
                 ):
                     _take(waiting, future, take)
+            raise
+        except Exception:  # `take` has had enough: what has not begun is not done
+            pool.shutdown(cancel_futures=True)
             raise
 
 

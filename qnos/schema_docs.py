@@ -1,7 +1,7 @@
 """Reference pages made from what the code checks: the schemas of settings and the instruction table.
 
-`python -m qnos.schema_docs` writes ``docs/reference/configuration.md`` and ``instructions.md``; with
-``--check`` it writes nothing and exits with 1 if a page on disk differs.
+`python -m qnos.schema_docs` writes ``configuration.md``, ``workloads.md`` and ``instructions.md`` into
+docs/reference; with ``--check`` it writes nothing and exits with 1 if a page on disk differs.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from qnos.schedule import BinFile, ScheduleFile
 from qnos.schedule_file import SHIPPED as SCHEDULES
 from qnos.schedule_file import shipped_schedules
 from qnos.sets import SHIPPED, SetFile, load_set, shipped_sets
+from qnos.workload import Arrival, Entry, WorkloadFile
 from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
 from qworld.links import KINDS
@@ -34,7 +35,11 @@ GENERATED = "<!-- Made by `python -m qnos.schema_docs` from the schemas in the c
 
 def pages() -> dict[str, str]:
     """File name -> content of every page."""
-    return {"configuration.md": configuration(), "instructions.md": instructions()}
+    return {
+        "configuration.md": configuration(),
+        "workloads.md": workloads(),
+        "instructions.md": instructions(),
+    }
 
 
 def configuration() -> str:
@@ -67,6 +72,23 @@ def configuration() -> str:
     parts.append(_schedules())
     parts.append(_section("Parameter sets", SetFile))
     parts.append(_sets())
+    return "\n\n".join(parts) + "\n"
+
+
+def workloads() -> str:
+    """Everything a workload file may say."""
+    parts = [
+        GENERATED,
+        "# Workload files\n\nA workload is a YAML or JSON file that says which applications "
+        "[run at once](../how-to/several-apps.md), how many of each, and when. Times are simulated "
+        "nanoseconds. Unknown fields and values out of range are errors that name file, line and field.",
+        _section("The file", WorkloadFile),
+        # from Python it may be more than what a file can name
+        _section("`apps[]`", Entry).replace("| `app` | anything |", "| `app` | text |"),
+        _section("`apps[].arrival`", Arrival)
+        + "\n\nOne of `times_ns`, `every_ns` and `rate_per_s` at most; without any an instance starts at "
+        "`start_ns`. `instances` goes with the last two, `start_ns` with all but the first.",
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -20,7 +20,7 @@ import msgspec
 from qnos import api
 from qnos.documents import in_short, scalar, scalars
 from qnos.loading import Source, load_network, set_path
-from qnos.pool import run_all
+from qnos.pool import each
 from qnos.statistics import Metric
 from qruntime.errors import ConfigError, QnosError
 
@@ -178,11 +178,7 @@ def sweep(
             progress(sum(row is not None for row in rows), len(rows))
 
     try:
-        if jobs == 1 or len(points) == 1:
-            for index, point in enumerate(points):
-                take(index, run_point(point))
-        else:
-            run_all(run_point, points, jobs, take)
+        each(run_point, points, jobs, take)
     except KeyboardInterrupt:
         interrupted = True
     done = tuple(row for row in rows if row is not None)

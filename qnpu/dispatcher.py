@@ -120,11 +120,8 @@ class Dispatcher:
 
     def release(self, process: Process, now_ns: int) -> None:
         """The processor is free; the policy hears how long the process had it."""
-        self.running = None
-        self.policy.ran(process, now_ns - self._dispatched_ns)
+        self._had_it(process, now_ns)
         self._qnpu.network.sharing.turn_over(process)
-        if self.occupied is not None:
-            self.occupied(self._dispatched_ns, now_ns)
 
     @property
     def occupied_since_ns(self) -> int | None:
@@ -189,6 +186,13 @@ class Dispatcher:
         self._dispatched_ns = now_ns
         self._run(process, now_ns)
 
+    def _had_it(self, process: Process, now_ns: int) -> None:
+        """Nobody has the processor now; who keeps account of it hears how long the process had it."""
+        self.running = None
+        self.policy.ran(process, now_ns - self._dispatched_ns)
+        if self.occupied is not None:
+            self.occupied(self._dispatched_ns, now_ns)
+
     def _preempt(self, process: Process, by_network: bool, now_ns: int) -> None:
         """Take the processor away at an instruction boundary; what it had still to spend stays with it.
 
@@ -198,8 +202,7 @@ class Dispatcher:
         qnpu.cancel_timer(CLOCK)
         process.left_ns = max(process.clock_ns - now_ns, 0)
         process.move("preempt")
-        self.running = None
-        self.policy.ran(process, now_ns - self._dispatched_ns)
+        self._had_it(process, now_ns)
         if by_network:
             insort(self.ready, process, key=_arrival)
             if self._told_arrived is not None:

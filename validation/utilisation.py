@@ -26,11 +26,11 @@ the 5.8 ms that a request costs in the preset `qnodeos`, local programs would ha
 from __future__ import annotations
 
 import qnos
+from qnos.experiments import block
 from qnos.loading import load_network
 from qnos.workload import Arrival, Entry, Workload
 from validation import bins
 from validation.networks import PERFECT
-from validation.programs import block
 from validation.row import Row
 
 SHOTS = 200

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 import qnos
 from cnpu import Node, Qubit
 from qnos.cli import main
+from qnos.experiments import block
 from qnos.loading import load_network, with_values
 from qnos.session import Timeline
 from qnos.workload import Arrival, Entry, Workload
@@ -212,6 +213,28 @@ def test_utilisation_of_a_device_that_attempts_alone_counts_attempts() -> None:
     for busy in result.utilisation.values():
         assert 0 < busy.device_local <= busy.processor_local < 0.01
         assert 0.9 < busy.device_all <= busy.processor_all < 1
+
+
+@pytest.mark.parametrize("scheduler", ["edf", "round_robin", "fair_share"])
+def test_time_of_a_process_that_is_interrupted_counts_as_use(scheduler: str) -> None:
+    """A reset and a hundred gates cost 90 us each, the outcome 300 us; deadlines shrink, so all interrupt."""
+    network = with_values(ROOMY, {"os": "qnodeos", "nodes.*.device.measure_ns": 20_000})
+    network = with_values(network, {"os.qnpu.scheduler": scheduler})
+    gates = {"worker": {"gates": 100}}
+    entries = [
+        Entry(
+            app=block,
+            name=f"b{k}",
+            inputs=gates,
+            arrival=Arrival(start_ns=k * MS),
+            deadline_ns=10**9 - k * 2 * MS,
+        )
+        for k in range(4)
+    ]
+    result = session(*entries, until_ns=100 * MS, network=network)
+    assert sum(app.finished for app in result.apps.values()) == 4
+    busy = sum(share.processor_local for share in result.utilisation.values())
+    assert busy == pytest.approx(4 * (101 * 0.09 + 0.3) / 100)
 
 
 def test_command_line_runs_a_file_and_saves_what_it_shows(tmp_path: Path) -> None:

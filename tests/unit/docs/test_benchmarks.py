@@ -22,6 +22,7 @@ QUICK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "sdk": ({"ROUNDS": 1, "ROUND_S": 1e-5}, {}),
     "qnpu": ({"REPEATS": 5}, {}),
     "scheduler": ({"DECISIONS": 5}, {}),
+    "multitasking": ({"SUBROUTINES": 2, "REPEATS": 1}, {}),
     "startup": ({}, {}),
     "memory": ({}, {"shots": 20}),
 }

@@ -9,6 +9,7 @@ import pytest
 from netqasm_isa import INSTRUCTIONS
 from qnos import fields, schema_docs
 from qnos.config import NetworkFile
+from qnos.workload import Arrival, Entry, WorkloadFile
 
 
 def test_every_instruction_is_on_its_page() -> None:
@@ -23,8 +24,18 @@ def test_fields_show_range_default_and_meaning() -> None:
     assert "| `cnpu.submit_first_ns` | 0 | 1_500_000 |" in page
 
 
+def test_page_of_workloads_has_every_field_of_the_file() -> None:
+    page = schema_docs.workloads()
+    for schema in (WorkloadFile, Entry, Arrival):
+        for name in schema.__struct_fields__:
+            assert f"| `{name}` |" in page
+    assert "| `app` | text | required |" in page
+    assert "| `arrival` | a mapping of times_ns, every_ns" in page and "| its defaults |" in page
+
+
 def test_every_field_of_every_schema_is_described() -> None:
-    rows = [line.split(" | ") for line in schema_docs.configuration().splitlines() if line.startswith("| `")]
+    pages = schema_docs.configuration() + schema_docs.workloads()
+    rows = [line.split(" | ") for line in pages.splitlines() if line.startswith("| `")]
     assert len(rows) > 40
     undescribed = [row[0] for row in rows if not row[-1].removesuffix(" |").strip()]
     assert undescribed == []
