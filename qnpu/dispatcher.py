@@ -80,7 +80,7 @@ class Dispatcher:
 
         It has to be asked before it goes on: the next it does may be to await an outcome again.
         """
-        return not (self._preemptive and self.ready and self.schedule(now_ns))
+        return not (self._preemptive and self.schedule(now_ns))
 
     def schedule(self, now_ns: int) -> bool:
         """Let the policy say who has the processor, until nobody wants it or things are to stay.

@@ -158,7 +158,7 @@ class Qnpu:
             if self.tracing:
                 self.trace("qdriver", "QDEVICE_PRODUCE_OUTCOME", running.pid, (bit,))
                 self.trace("processor", "PROCESSOR_CONSUME_OUTCOME", running.pid)
-            if is_last and self.dispatcher.goes_on(now_ns):
+            if is_last and (not self.dispatcher.ready or self.dispatcher.goes_on(now_ns)):
                 self._run(running, now_ns)
         else:
             self.network.on_outcome(outcome.ref, bit)  # else: its subroutine was aborted
@@ -308,9 +308,10 @@ class Qnpu:
         if process in self.memory.waiting:
             self.memory.waiting.remove(process)
         process.move("stop")
+        if process.current is None and process.queue:
+            self.cancel_timer(("device", process.pid))
         process.current = None
         process.queue.clear()
-        self.cancel_timer(("device", process.pid))
         self.netstack.stop(process, now_ns)
         del self.processes[process.owner, process.pid]
         for qubit in process.virtual.values():

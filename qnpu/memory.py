@@ -127,6 +127,14 @@ class MemoryManager:
             return list(every)
         return [q for q in every if self.communication[q] == communication]
 
+    def leaves_none_for_pairs(self, pid: int) -> bool:
+        """Whether a process holds every communication qubit."""
+        owners = self.owners
+        for qubit, communication in enumerate(self.communication):
+            if communication and owners[qubit] != pid:
+                return False
+        return True
+
     def count_free(self) -> int:
         """Free qubits."""
         return self.owners.count(FREE)

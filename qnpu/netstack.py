@@ -288,18 +288,16 @@ class NetworkStack:
         upcoming = request.delivered  # pairs are handed over in order
         if item is not None and request.qubit_ids and upcoming < request.number:
             virtual = request.qubit_ids[upcoming]
-            reason = ""
-            if virtual in process.virtual:
-                reason = f"goes to virtual qubit {virtual}, which the program holds while it waits"
-            elif process.is_full:
+            if not process.can_bind(virtual):
                 held = len(process.virtual)
                 reason = f"cannot come while the program waits and holds {held} qubits, as many as it may"
-            if reason:
+                if virtual in process.virtual:
+                    reason = f"goes to virtual qubit {virtual}, which the program holds while it waits"
                 self.fail(request, LinkLayerError.NORES, f"pair {upcoming} {reason}", now_ns)
                 return
         lacking = self.process.kept.lacks(request)
-        if item is None or not item.made:  # whoever asks at the other end, it takes a qubit to make a pair
-            lacking = self._memory.wanted(True)
+        if (item is None or not item.made) and self._memory.leaves_none_for_pairs(process.pid):
+            lacking = self._memory.wanted(True)  # whoever asks at the other end
         if lacking and {self._qnpu.holders()[qubit] for qubit in lacking} == {process.pid}:
             reason = "the program holds every qubit of the device while it waits for a pair"
             if self._memory.has_roles:

@@ -193,11 +193,6 @@ class Process:
         self.outcome_entries: dict[int, int] = {}  # of several at once: operation -> entry of outcome_array
         self.outcome_array = 0
 
-    @property
-    def is_full(self) -> bool:
-        """Whether it holds as many qubits as it may."""
-        return len(self.virtual) >= self.quotas.qubits
-
     def can_bind(self, virtual: int) -> bool:
         """Whether a pair can be handed to it as that virtual qubit."""
         return virtual not in self.virtual and len(self.virtual) < self.quotas.qubits

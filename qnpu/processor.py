@@ -395,7 +395,7 @@ class Processor:
             raise trap(f"virtual qubit {virtual} is already allocated")
         if any(request.will_bind(virtual) for request in process.requests):
             raise trap(f"virtual qubit {virtual} is reserved by an open entanglement request")
-        if process.is_full:
+        if len(process.virtual) >= process.quotas.qubits:
             raise Trap(exceeded(process, "qubits", f"the program holds {len(process.virtual)} qubits"))
         role = self._memory.role_of(process, virtual)
         if role is None:

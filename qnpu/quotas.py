@@ -89,7 +89,9 @@ def check_request(process: Process, peer: int, number: int, is_creator: bool) ->
     quotas, requests = process.quotas, process.requests
     if len(requests) >= quotas.open_requests:
         raise exceeded(process, "open_requests", f"the program has {len(requests)} open requests")
-    pairs = number + sum(request.number for request in requests)
+    pairs = number
+    for request in requests:
+        pairs += request.number
     if pairs > quotas.open_pairs:
         raise exceeded(process, "open_pairs", f"the open requests of the program would be for {pairs} pairs")
     if is_creator and requests:

@@ -50,10 +50,12 @@ def register(qnpu: Qnpu, src: str, call: Register, now_ns: int) -> None:
     if call.weight < 1:
         error = SubroutineError(f"weight {call.weight} of process {call.pid}; 1 or more is allowed")
         return _refuse(qnpu, src, call.pid, "register", error)
-    try:
-        quotas = quotas_of(qnpu.settings.quotas, call.quotas)
-    except ConfigError as error:
-        return _refuse(qnpu, src, call.pid, "register", error)
+    quotas = qnpu.settings.quotas
+    if call.quotas:
+        try:
+            quotas = quotas_of(quotas, call.quotas)
+        except ConfigError as error:
+            return _refuse(qnpu, src, call.pid, "register", error)
     process = Process(
         call.pid, src, call.app, call.max_qubits, call.flavour, call.priority, now_ns,
         call.deadline_ns, call.weight, quotas, call.quotas,
