@@ -218,7 +218,9 @@ class NetworkProcess:
     def _entry(self, item: Item) -> EntangleItem:
         wanted = item.request
         if item.parameter < 0:
-            at = working_point(self._spec_links.get(item.link.peer, ()), wanted.min_fidelity)
+            ids = () if item.local is None else item.local.qubit_ids
+            points = self._stack.estimator.points(item.link.peer, wanted.type, len(set(ids)) > 1)
+            at = working_point(points, wanted.min_fidelity)
             item.parameter = 0 if at is None else at.parameter
         keep = EntangleItem(item.queue, item.sequence, item.next_pair, parameter=item.parameter)
         measures = wanted.type == EprType.M or (wanted.type == EprType.R and item.is_creator)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from netqasm_isa.epr import EprType, LinkLayerError
 from qnpu.admission import check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
 from qnpu.agreement import Agreement
+from qnpu.fidelity import Estimator
 from qnpu.linklayer import Item, LinkLayer
 from qnpu.linkorder import LinkOrder
 from qnpu.netprocess import NetworkProcess
@@ -48,7 +49,7 @@ class NetworkStack:
             )
             for peer, actor in peers.items()
         }  # fmt: skip
-        self._spec_links = qnpu.driver.spec.links
+        self.estimator = Estimator(qnpu.driver, settings)
         self.process = NetworkProcess(qnpu, self, basis_stream)
         self.agreement = Agreement(qnpu, self)
         self.reset()
@@ -81,7 +82,8 @@ class NetworkStack:
         keeps = wanted.type == EprType.K
         qubit_ids = qubit_ids_of(process, ids, wanted.number, len(self._memory.owners)) if keeps else []
         check_results(process, results, wanted.number)
-        check_feasible(wanted, self._spec_links.get(peer, ()), self._name(peer))
+        reach = self.estimator.points(peer, wanted.type, len(set(qubit_ids)) > 1)
+        check_feasible(wanted, reach, self._name(peer))
         self._next_create_id += 1
         request = self._open(
             process, True, peer, socket, remote_socket, wanted.number, qubit_ids, results, create_id, now_ns

@@ -158,7 +158,7 @@ class Bench:
         channels: dict[tuple[str, str], int] = {}
         for i, node in enumerate(nodes):
             peers = [b if a == i else a for a, b in links if i in (a, b)]
-            points = {peer: [_point(links[min(i, peer), max(i, peer)])] for peer in peers}
+            points = {peer: _points(links[min(i, peer), max(i, peer)]) for peer in peers}
             plugin = hardware(KINDS[type(configs[i])])
             driver = plugin.driver(plugin.spec(configs[i], points))
             self.qnpus.append(
@@ -503,6 +503,15 @@ def assert_same_order(bench: Bench) -> list[int]:
     return looked
 
 
-def _point(link: Link) -> LinkPoint:
-    at = link.points()[0]
-    return LinkPoint(0, at.fidelity, at.success_probability, at.cycle_ns, at.measure_cycle_ns, at.bell_states)
+def _points(link: Link) -> list[LinkPoint]:
+    return [
+        LinkPoint(
+            at.parameter,
+            at.fidelity,
+            at.success_probability,
+            at.cycle_ns,
+            at.measure_cycle_ns,
+            at.bell_states,
+        )
+        for at in link.points()
+    ]
