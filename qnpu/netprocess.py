@@ -271,10 +271,15 @@ class NetworkProcess:
             if other.qubit == qubit:
                 other.qubit = None
         self._driver.received(qubit)
-        if item is None or herald.pair != item.next_pair or item.expiring:
+        if item is None or not self._is_awaited(herald, item):
             self.discard(qubit)  # it crossed a withdrawal, and the next item would have had the same qubit
             return
         self._accept(herald, item, qubit, now_ns)
+
+    @staticmethod
+    def _is_awaited(herald: Herald, item: Item) -> bool:
+        """Whether a herald is of the next pair of its item, and no half that the peer gave up meanwhile."""
+        return not item.expiring and herald.pair == item.next_pair and herald.number >= item.fresh_said
 
     def _accept(self, herald: Herald, item: Item, qubit: PhysicalQubit | None, now_ns: int) -> None:
         """Take a pair for its item; `qubit` is None if it was measured and the qubit is gone."""
@@ -315,7 +320,7 @@ class NetworkProcess:
 
         An outcome is good all the same; a half that was to be kept is lost, and the peer has the other.
         """
-        if item is None or herald.pair != item.next_pair or item.expiring or item.state != "queued":
+        if item is None or item.state != "queued" or not self._is_awaited(herald, item):
             return
         if herald.outcome >= 0:
             self._accept(herald, item, None, now_ns)
