@@ -259,6 +259,9 @@ class Agreement:
         if item.withdrawn is not None:
             link.remove(item, "withdraw")
             self.withdraw(item, *item.withdrawn)
+        elif too_late := self._stack.too_late(item, item.request.number, now_ns):
+            assert item.local is not None
+            self._stack.fail(item.local, LinkLayerError.NOTIME, too_late, now_ns)
         else:
             item.claimed_by_peer = item.claimed_by_peer or ack.claimed > 0
             if item.earliest_ns > now_ns:

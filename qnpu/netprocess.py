@@ -127,6 +127,10 @@ class NetworkProcess:
         ready = [item for item in candidates if self._is_ready(item, now_ns)]
         if len(ready) > 1:
             ready.sort(key=link.order.rank)
+        while ready and (late := self._too_late(ready[0], now_ns)):
+            request = ready.pop(0).local
+            assert request is not None
+            self._stack.fail(request, LinkLayerError.TIMEOUT, late, now_ns)
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
             link.qubit = self._reserve(bool(asked), now_ns)
@@ -214,6 +218,12 @@ class NetworkProcess:
         if any(entry.sequence == item.sequence for entry in item.link.registered):
             return True  # attempts go on if the id is bound meanwhile: the pair will wait for it
         return request.qubit_ids[item.next_pair] not in request.process.virtual
+
+    def _too_late(self, item: Item, now_ns: int) -> str:
+        """Why no attempt for an item can begin any more; empty if one can or is under way."""
+        if not item.request.max_time_ns or any(e.sequence == item.sequence for e in item.link.registered):
+            return ""
+        return self._stack.too_late(item, 1, now_ns)
 
     def _entry(self, item: Item) -> EntangleItem:
         wanted = item.request
