@@ -148,8 +148,19 @@ class QDriver(ABC):
             return self.qubit_free_ns[qubit]
         return self.free_ns
 
+    def natives(self, operation: Operation) -> tuple[_Native, ...]:
+        """What `operation` is made of if nothing else is on the device; nothing is done.
+
+        Raises `DriverError` if the hardware cannot.
+        """
+        present, self.present = self.present, 0
+        try:
+            return tuple(self._translated(operation, None))
+        finally:
+            self.present = present
+
     def _translated(
-        self, operation: Operation, key: tuple[int, str, int, int, int, int, int]
+        self, operation: Operation, key: tuple[int, str, int, int, int, int, int] | None
     ) -> tuple[_Native, ...]:
         """Translate for the first time: all or nothing, so that a refused operation leaves no half of itself
         behind."""
@@ -188,9 +199,11 @@ class QDriver(ABC):
             raise DriverError(f"{rule} into nothing at all")
         if operation.ref >= 0 and sum(native.answers for native in natives) != 1:
             raise DriverError(f"{rule} into operations of which not exactly one measures and has its ref")
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        known = self._known[key] = tuple(natives)
+        known = tuple(natives)
+        if key is not None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = known
         return known
 
     def _refuse_impossible(self, native: Operation, rule: str) -> None:

@@ -98,6 +98,7 @@ class GenericHardware:
             attempt_exclusive=False,
             tick_ns=config.tick_ns,
             links={peer: tuple(points) for peer, points in links.items()},
+            readout_errors=(config.readout_error_0, config.readout_error_1),
         )
 
     @staticmethod

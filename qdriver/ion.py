@@ -110,6 +110,7 @@ class IonHardware:
             attempt_exclusive=True,
             tick_ns=config.tick_ns,
             links={peer: tuple(points) for peer, points in links.items()},
+            readout_errors=(config.readout_error_0, config.readout_error_1),
         )
 
     @staticmethod

@@ -208,6 +208,7 @@ class NvHardware:
             attempt_exclusive=True,
             tick_ns=config.tick_ns,
             links={peer: tuple(points) for peer, points in links.items()},
+            readout_errors=(config.readout_error_0, config.readout_error_1),
             options={"mov": config.mov},
         )
 

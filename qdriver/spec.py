@@ -66,7 +66,7 @@ class DeviceSpec(msgspec.Struct, frozen=True):
     `parallel` may begin together on different qubits. With `attempt_exclusive` nothing else runs on the
     device while it attempts entanglement. Operations start, and responses come, on multiples of `tick_ns`
     (0: no grid). `links` has the working points per peer node id, the default first. `options` is what a
-    driver wants to know besides.
+    driver wants to know besides. `readout_errors` are P(read 1 | 0) and P(read 0 | 1).
     """
 
     kind: str
@@ -79,6 +79,7 @@ class DeviceSpec(msgspec.Struct, frozen=True):
     tick_ns: int = 0
     links: dict[int, tuple[LinkPoint, ...]] = {}
     options: dict[str, str] = {}
+    readout_errors: tuple[float, float] = (0.0, 0.0)
 
     def gate(self, name: str, qubit: int) -> GateSpec | None:
         """The native instruction `name` on `qubit` (the first, for two-qubit gates); None if it has none."""
@@ -126,6 +127,8 @@ def broken_rules(spec: DeviceSpec) -> list[str]:
             broken.append(f"spec-gates: {name} lasts {gate.duration_ns} ns; allowed: at least 0")
         if not 0 <= gate.depolarise <= 1:
             broken.append(f"spec-gates: {name} depolarises with {gate.depolarise}; allowed: 0 to 1")
+    if not all(0 <= error <= 1 for error in spec.readout_errors):
+        broken.append(f"spec-readout: readout_errors are {spec.readout_errors}; allowed: 0 to 1")
     unknown = [name for name in spec.parallel if not any(name == known for known, _ in gates)]
     if unknown:
         broken.append(f"spec-parallel: {', '.join(unknown)} in parallel is no native instruction")

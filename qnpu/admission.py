@@ -59,23 +59,42 @@ def check_results(process: Process, address: int, number: int) -> None:
         raise trap(f"results array @{address} is in use by another open request")
 
 
-def check_feasible(wanted: LinkRequest, points: Sequence[LinkPoint], peer: str) -> None:
-    """Fidelity within reach of the link's working points, and time for the least number of attempts."""
-    if working_point(tuple(points), wanted.min_fidelity) is None and points:
-        reachable = max(point.fidelity for point in points)
-        raise epr_trap(
-            "UNSUPP",
-            f"minimum fidelity {wanted.min_fidelity} % is out of reach; the link to {peer} gives at most "
-            f"{100 * reachable:.4g} %",
-        )
+def check_feasible(wanted: LinkRequest, points: Sequence[LinkPoint], peer: str, latency_ns: int) -> None:
+    """Fidelity within reach of the link's working points, and time for the least number of attempts.
+
+    The points have the fidelity that is left when the pair is handed over (`fidelity.Estimator`);
+    `latency_ns` is how long a message to the peer takes.
+    """
+    too_high = out_of_reach(wanted, points, peer)
+    if too_high:
+        raise epr_trap("UNSUPP", too_high)
+    if not wanted.max_time_ns:
+        return
+    shortest = wanted.number * attempt_ns(wanted, points)
+    if wanted.max_time_ns < shortest:
+        least = f"{shortest:g} ns, the least for {wanted.number} pairs"
+    elif wanted.max_time_ns < latency_ns:
+        least = f"{latency_ns} ns, which a message to {peer} takes"
+    else:
+        return
+    raise epr_trap("UNSUPP", f"max time {wanted.max_time_ns} ns is below {least}")
+
+
+def attempt_ns(wanted: LinkRequest, points: Sequence[LinkPoint]) -> float:
+    """The shortest time in which an attempt for a request can be made; 0 if nothing is known of the link."""
     measured = wanted.type == EprType.M
-    cycles = [point.measure_cycle_ns if measured else point.cycle_ns for point in points]
-    shortest = min(cycles, default=0.0) * wanted.number
-    if wanted.max_time_ns and wanted.max_time_ns < shortest:
-        raise epr_trap(
-            "UNSUPP",
-            f"max time {wanted.max_time_ns} ns is below {shortest:g} ns, the least for {wanted.number} pairs",
-        )
+    return min((point.measure_cycle_ns if measured else point.cycle_ns for point in points), default=0.0)
+
+
+def out_of_reach(wanted: LinkRequest, points: Sequence[LinkPoint], peer: str) -> str:
+    """Why no working point has the minimum fidelity, empty if one has."""
+    if not points or working_point(tuple(points), wanted.min_fidelity) is not None:
+        return ""
+    reachable = max(point.fidelity for point in points)
+    return (
+        f"minimum fidelity {wanted.min_fidelity} % is out of reach; pairs with {peer} have at most "
+        f"{100 * reachable:.4g} % when they are handed over"
+    )
 
 
 @lru_cache(maxsize=1024)

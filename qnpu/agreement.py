@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
+from qnpu.admission import out_of_reach
 from qnpu.linklayer import EPOCH, Item, LinkLayer
 from qnpu.process import Process
 from qnpu.remaking import Remaking
@@ -196,6 +197,11 @@ class Agreement:
             reason = f"{wanted.number} pairs together; the device of {self._qnpu.node} has {qubits} qubits"
             self._reject(link, add, LinkLayerError.NORES, reason)
             return
+        points = self._stack.estimator.points(link.peer, wanted.type, False)
+        too_high = out_of_reach(wanted, points, self._qnpu.node_name(link.peer))
+        if too_high:
+            self._reject(link, add, LinkLayerError.UNSUPP, f"{too_high} at {self._qnpu.node}")
+            return
         waiting = self._stack.receives.get((link.peer, wanted.remote_socket, wanted.socket))
         request = waiting.popleft() if waiting else None
         if request is not None:
@@ -253,6 +259,9 @@ class Agreement:
         if item.withdrawn is not None:
             link.remove(item, "withdraw")
             self.withdraw(item, *item.withdrawn)
+        elif too_late := self._stack.too_late(item, item.request.number, now_ns):
+            assert item.local is not None
+            self._stack.fail(item.local, LinkLayerError.NOTIME, too_late, now_ns)
         else:
             item.claimed_by_peer = item.claimed_by_peer or ack.claimed > 0
             if item.earliest_ns > now_ns:

@@ -79,6 +79,7 @@ class Item:
         "claimed_by_peer",
         "earliest_ns",
         "expiring",
+        "fresh_said",
         "in_flight",
         "is_creator",
         "link",
@@ -109,6 +110,7 @@ class Item:
         self.made: deque[Pair] = deque()  # made but not delivered
         self.in_flight = False  # a pair of it is being corrected or measured at this end
         self.expiring = False  # waiting to hear whether a dropped pair will be made again
+        self.fresh_said = 0  # the number of the first word to the device since a pair was made again
         self.withdrawn: tuple[int, str] | None = (
             None  # to be withdrawn as soon as its place in the queue is known
         )

@@ -127,6 +127,10 @@ class NetworkProcess:
             ready = self._stack.bins.open_to(link, ready, now_ns)
         if len(ready) > 1:
             ready.sort(key=link.order.rank)
+        while ready and (late := self._too_late(ready[0], now_ns)):
+            request = ready.pop(0).local
+            assert request is not None
+            self._stack.fail(request, LinkLayerError.TIMEOUT, late, now_ns)
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
             link.qubit = self._reserve(bool(asked), now_ns)
@@ -215,10 +219,18 @@ class NetworkProcess:
             return True  # attempts go on if the id is bound meanwhile: the pair will wait for it
         return request.process.can_bind(request.qubit_ids[item.next_pair])
 
+    def _too_late(self, item: Item, now_ns: int) -> str:
+        """Why no attempt for an item can begin any more; empty if one can or is under way."""
+        if not item.request.max_time_ns or any(e.sequence == item.sequence for e in item.link.registered):
+            return ""
+        return self._stack.too_late(item, 1, now_ns)
+
     def _entry(self, item: Item) -> EntangleItem:
         wanted = item.request
         if item.parameter < 0:
-            at = working_point(self._spec_links.get(item.link.peer, ()), wanted.min_fidelity)
+            ids = () if item.local is None else item.local.qubit_ids
+            points = self._stack.estimator.points(item.link.peer, wanted.type, len(set(ids)) > 1)
+            at = working_point(points, wanted.min_fidelity)
             item.parameter = 0 if at is None else at.parameter
         keep = EntangleItem(item.queue, item.sequence, item.next_pair, parameter=item.parameter)
         measures = wanted.type == EprType.M or (wanted.type == EprType.R and item.is_creator)
@@ -269,10 +281,15 @@ class NetworkProcess:
             if other.qubit == qubit:
                 other.qubit = None
         self._driver.received(qubit)
-        if item is None or herald.pair != item.next_pair or item.expiring:
+        if item is None or not self._is_awaited(herald, item):
             self.discard(qubit)  # it crossed a withdrawal, and the next item would have had the same qubit
             return
         self._accept(herald, item, qubit, now_ns)
+
+    @staticmethod
+    def _is_awaited(herald: Herald, item: Item) -> bool:
+        """Whether a herald is of the next pair of its item, and no half that the peer gave up meanwhile."""
+        return not item.expiring and herald.pair == item.next_pair and herald.number >= item.fresh_said
 
     def _accept(self, herald: Herald, item: Item, qubit: PhysicalQubit | None, now_ns: int) -> None:
         """Take a pair for its item; `qubit` is None if it was measured and the qubit is gone."""
@@ -313,7 +330,7 @@ class NetworkProcess:
 
         An outcome is good all the same; a half that was to be kept is lost, and the peer has the other.
         """
-        if item is None or herald.pair != item.next_pair or item.expiring or item.state != "queued":
+        if item is None or item.state != "queued" or not self._is_awaited(herald, item):
             return
         if herald.outcome >= 0:
             self._accept(herald, item, None, now_ns)

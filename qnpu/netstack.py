@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qnpu.admission import check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
+from qnpu.admission import attempt_ns, check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
 from qnpu.agreement import Agreement
 from qnpu.bins import Bins
+from qnpu.fidelity import Estimator
 from qnpu.linklayer import Item, LinkLayer
 from qnpu.linkorder import LinkOrder
 from qnpu.netprocess import NetworkProcess
@@ -49,7 +50,7 @@ class NetworkStack:
             )
             for peer, actor in peers.items()
         }  # fmt: skip
-        self._spec_links = qnpu.driver.spec.links
+        self.estimator = Estimator(qnpu.driver, settings)
         self.process = NetworkProcess(qnpu, self, basis_stream)
         self.bins = None if qnpu.bins is None else Bins(qnpu, self, qnpu.bins)
         self.agreement = Agreement(qnpu, self)
@@ -85,7 +86,8 @@ class NetworkStack:
         keeps = wanted.type == EprType.K
         qubit_ids = qubit_ids_of(process, ids, wanted.number, len(self._memory.owners)) if keeps else []
         check_results(process, results, wanted.number)
-        check_feasible(wanted, self._spec_links.get(peer, ()), self._name(peer))
+        reach = self.estimator.points(peer, wanted.type, len(set(qubit_ids)) > 1)
+        check_feasible(wanted, reach, self._name(peer), self._qnpu.latency_ns(peer))
         self._next_create_id += 1
         request = self._open(
             process, True, peer, socket, remote_socket, wanted.number, qubit_ids, results, create_id, now_ns
@@ -172,6 +174,19 @@ class NetworkStack:
             limit = min(limit, max_time_ns)
         timer = ("request", request.process.pid, request.results_address)
         self._qnpu.set_timer(timer, request.started_ns + limit, lambda now: self._timed_out(request, now))
+
+    def too_late(self, item: Item, pairs: int, now_ns: int) -> str:
+        """Why so many pairs more cannot be made before the creator's time limit; empty if they can."""
+        request, limit_ns = item.local, item.request.max_time_ns
+        if request is None or not item.is_creator or not limit_ns:
+            return ""
+        left_ns = request.started_ns + limit_ns - now_ns
+        points = self._driver.spec.links.get(item.link.peer, ())
+        needed_ns = pairs * attempt_ns(item.request, points)
+        if needed_ns <= left_ns:
+            return ""
+        left = f"{left_ns} ns of its max time {limit_ns} ns are left"
+        return f"{left}; {pairs} more with {self._name(request.peer)} take at least {needed_ns:g} ns"
 
     def _timed_out(self, request: Request, now_ns: int) -> None:
         if not request.is_open:

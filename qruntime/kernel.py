@@ -10,7 +10,7 @@ does not depend on who ran first, and a runner with one process per actor can gi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from qruntime.actors import (
@@ -33,6 +33,7 @@ from qruntime.rng import key, mix
 
 _OUTSIDE_RANK = -1  # inputs from outside (submit, cancel, a deadlock verdict) come before what the actors did
 _MASK = (1 << 64) - 1
+_CANCELLED = 1024  # timers that may be cancelled before the heap is looked through for them
 
 _Entry = tuple[int, int, int, int, "_Slot", Event]  # order (t_ns, delta, rank, n), then who gets what
 
@@ -106,6 +107,7 @@ class Kernel:
             self._slot(src).channels[dst] = channel
         self._heap: list[_Entry] = []
         self._outside_n = 0
+        self._cancelled = 0  # timers since the heap was last cleaned
         self._first_at_now = self.events
 
     @property
@@ -116,6 +118,7 @@ class Kernel:
     def reset(self, shot: int, *, start_ns: int = 0) -> None:
         """A fresh network at `start_ns`: every actor as new, nothing on the heap but the Start of each."""
         self._heap.clear()
+        self._cancelled = 0
         self.now_ns = start_ns
         self._outside_n = 0
         self._first_at_now = self.events
@@ -232,11 +235,20 @@ class Kernel:
                     self._check_time_passes(slot)
                 heappush(self._heap, (at, 0 if at > now else delta + 1, slot.rank, n, slot, Expiry(timer)))
             elif kind is CancelTimer:
-                slot.timers.pop(effect.timer, None)
+                if slot.timers.pop(effect.timer, None) is not None:
+                    self._cancelled += 1
+                    if self._cancelled > _CANCELLED and 2 * self._cancelled > len(self._heap):
+                        self._clean()
             elif kind is not Emit:
                 raise AssertionError(f"{slot.name} returned {effect!r}, which is no effect")
             elif self.on_record is not None:
                 self.on_record(slot.name, effect)
+
+    def _clean(self) -> None:
+        """Take timers off the heap that were cancelled or replaced long before their time."""
+        self._heap[:] = [entry for entry in self._heap if not _is_stale(entry)]
+        heapify(self._heap)
+        self._cancelled = 0
 
     def _pass_to(self, now: int) -> None:
         """It is at least `now`."""

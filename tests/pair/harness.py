@@ -160,7 +160,7 @@ class Bench:
         channels: dict[tuple[str, str], int] = {}
         for i, node in enumerate(nodes):
             peers = [b if a == i else a for a, b in links if i in (a, b)]
-            points = {peer: [_point(links[min(i, peer), max(i, peer)])] for peer in peers}
+            points = {peer: _points(links[min(i, peer), max(i, peer)]) for peer in peers}
             plugin = hardware(KINDS[type(configs[i])])
             driver = plugin.driver(plugin.spec(configs[i], points))
             self.qnpus.append(
@@ -505,12 +505,21 @@ def assert_same_order(bench: Bench) -> list[int]:
     return looked
 
 
-def _point(link: Link) -> LinkPoint:
-    at = link.points()[0]
-    return LinkPoint(0, at.fidelity, at.success_probability, at.cycle_ns, at.measure_cycle_ns, at.bell_states)
-
-
 def _bins_of(node: int, bins: Mapping[tuple[int, int], LinkBins] | None) -> dict[int, LinkBins] | None:
     if bins is None:
         return None
     return {ends[ends[0] == node]: found for ends, found in bins.items() if node in ends}
+
+
+def _points(link: Link) -> list[LinkPoint]:
+    return [
+        LinkPoint(
+            at.parameter,
+            at.fidelity,
+            at.success_probability,
+            at.cycle_ns,
+            at.measure_cycle_ns,
+            at.bell_states,
+        )
+        for at in link.points()
+    ]

@@ -251,3 +251,20 @@ def test_expiry_waits_for_no_program_that_is_gone() -> None:
     assert len(bench.emits("EGP_EXPIRE")) == 1
     assert not bench.qnpus[1].netstack.links[0].items
     assert not bench.cnpus[0].of(RequestFailed)
+
+
+def test_pair_given_up_before_its_creator_has_taken_it_is_made_again() -> None:
+    """Alice's processor is busy when the pair comes, and still when bob gives his half up."""
+    settings = QnpuSettings(epr_start="create", classical_instruction_ns=1_000)
+    bench = Bench(
+        links={(0, 1): PerfectLink(delay_ns=500_000)}, devices={1: ONE}, settings=settings, latency_ns=0
+    )
+    bench.program(0, 1, keep()).program(1, 1)
+    bench.program(0, 2, "set R0 1\n" * 500, at_ns=400_000, peers=[])
+    bench.program(1, 2, lines(qubit(0), "qfree Q0"), at_ns=600_000, peers=[])
+    bench.submit(1, 1, 0, receive(), at_ns=2 * MILLISECOND_NS).run()
+    assert len(bench.emits("EGP_EXPIRE", 1)) == 1
+    assert not bench.cnpus[0].faults and not bench.cnpus[1].faults
+    serials = [[emit.data[3] for emit in bench.emits("EGP_ENT_OK", node)] for node in (0, 1)]
+    assert serials == [[1], [1]]
+    assert np.allclose(bench.state((0, 0), (1, 0)), PHI, atol=1e-12)

@@ -177,6 +177,28 @@ def test_timer_cancelled_and_set_again_expires_once() -> None:
     assert timers(a) == [(5, "t")]
 
 
+def test_cancelled_timers_do_not_stay_until_their_time() -> None:
+    """Of 10000 timers an hour ahead one in a hundred is left, and those come in their order."""
+    far_ns, count, longest = 3600 * 10**9, 10_000, []
+
+    def react(event: Event, now_ns: int) -> Sequence[Effect]:
+        if now_ns >= far_ns:
+            return ()
+        longest.append(len(kernel._heap))
+        i = 0 if isinstance(event, Start) else now_ns
+        if i == count:
+            return ()
+        again: list[Effect] = [SetTimer("next", now_ns + 1), SetTimer(i, far_ns + count - i)]
+        return again if i % 100 == 0 else [*again, CancelTimer(i)]
+
+    a = Probe("a", react)
+    kernel = Kernel([a], {})
+    run(kernel)
+    assert max(longest) < 2_500
+    late = [timer for _, timer in timers(a) if timer != "next"]
+    assert late == list(range(count - 100, -1, -100))
+
+
 def test_timer_can_be_set_again_when_it_expires() -> None:
     def ticking(event: Event, now_ns: int) -> Sequence[Effect]:
         return [SetTimer("tick", now_ns + 10)] if now_ns < 30 else ()
