@@ -22,6 +22,7 @@ from qnos.loading import with_values
 from qnos.noise import effective_noise
 from qnos.present import Bar, console_for, show_line, show_result, show_trace
 from qnos.results import RunResult
+from qnos.schedule import Schedule
 from qnos.schedule_file import with_schedule
 from qnos.tracefile import TraceFile, open_trace
 from qnos.units import time_ns
@@ -217,8 +218,8 @@ def run(
             show_trace(timeline.getvalue().splitlines(), console)
         if calibration is not None:
             show_line("values", ", ".join([calibration, *(f"but {text}" for text in values)]), console)
-        if loaded.schedule is not None:
-            show_line("schedule", loaded.schedule.in_words(), console)
+        if "schedule" in result.calibration:
+            show_line("schedule", Schedule.of_dict(result.calibration["schedule"]).in_words(), console)
         if isinstance(result, RunResult):
             show_result(result, effective_noise(loaded), console)
         else:

@@ -7,6 +7,7 @@ computed in `controller`. A network without a schedule attempts on demand.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -35,6 +36,7 @@ class BinFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         list[Annotated[str, Meta(min_length=1)]],
         Meta(description="for requests of these applications only; none: of all"),
     ] = []
+    demand: Annotated[str, Meta(description="the demand that it was computed for, for people")] = ""
 
 
 class ScheduleFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -61,12 +63,16 @@ class ScheduleFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """A bin of the link between two nodes, in ns from the beginning of the period; `apps` empty: for all."""
+    """A bin of the link between two nodes, in ns from the beginning of the period.
+
+    `apps` empty: for all. `demand` is the name of the one it was computed for, if it was.
+    """
 
     nodes: tuple[str, str]
     start_ns: int
     length_ns: int
     apps: tuple[str, ...] = ()
+    demand: str = ""
 
     @property
     def end_ns(self) -> int:
@@ -102,6 +108,12 @@ class Schedule(msgspec.Struct, frozen=True):
         """The part of the time that is theirs, 0 to 1."""
         return sum(row.end_ns - row.start_ns for row in self.of_link(a, b)) / self.length_ns
 
+    @classmethod
+    def of_dict(cls, data: Mapping[str, Any]) -> Schedule:
+        """The schedule of which `to_dict()` gave this."""
+        found = msgspec.convert(data, cls)
+        return found if data["repeat"] else msgspec.structs.replace(found, period_ns=None)
+
     def in_words(self) -> str:
         """Its name, and what part of the time each link has: ``half, every 40 ms: alice-bob 50 %``."""
         when = f"every {duration(self.length_ns)}" if self.period_ns else "once"
@@ -121,6 +133,7 @@ class Schedule(msgspec.Struct, frozen=True):
                     "start_ns": row.start_ns,
                     "length_ns": row.length_ns,
                     **({"apps": list(row.apps)} if row.apps else {}),
+                    **({"demand": row.demand} if row.demand else {}),
                 }
                 for row in self.bins
             ],

@@ -140,7 +140,7 @@ def _bin(
             (*path, "length_ns"), "is missing, and the schedule has no bin_ns; allowed: either", beside=path
         )
     start_ns = at_ns if entry.start_ns is None else entry.start_ns
-    return Bin(link.nodes, start_ns, length_ns, tuple(entry.apps))
+    return Bin(link.nodes, start_ns, length_ns, tuple(entry.apps), entry.demand)
 
 
 def _refuse_conflicts(document: Document, bins: list[Bin], network: NetworkConfig) -> None:

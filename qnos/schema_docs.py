@@ -20,6 +20,7 @@ from netqasm_isa import FLAVOURS, INSTRUCTIONS
 from qdriver import registry
 from qnos import fields
 from qnos.config import PRESETS, ChannelConfig, Latency, NetworkFile, NodeFile, OsFile, Testing
+from qnos.demands import Demand, DemandsFile
 from qnos.documents import Document
 from qnos.schedule import BinFile, ScheduleFile
 from qnos.schedule_file import SHIPPED as SCHEDULES
@@ -70,6 +71,8 @@ def configuration() -> str:
     parts.append(_section("`schedule`", ScheduleFile))
     parts.append(_section("`schedule.bins[]`", BinFile))
     parts.append(_schedules())
+    parts.append(_section("Demands", DemandsFile))
+    parts.append(_section("`demands[]`", Demand))
     parts.append(_section("Parameter sets", SetFile))
     parts.append(_sets())
     return "\n\n".join(parts) + "\n"

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 import qnos
+from qnos.cli import main
 from qnos.inforce import sections
 from qnos.loading import load_network, with_values
 from qnos.schedule import Bin, Schedule
@@ -152,3 +154,41 @@ def test_attempts_of_a_run_keep_to_the_schedule() -> None:
     result = qnos.run("bell_pair", network, shots=3, trace=True)
     assert not result.errors_total
     assert result.time_split["bins"] > 0
+
+
+DEMANDS = """\
+demands:
+  - {name: bqc, nodes: [alice, bob], pairs: 2, period_ns: 4_000_000}
+  - {name: dqc, nodes: [alice, charlie], pairs: 20, period_ns: 2_000_000}
+"""
+
+
+def test_command_computes_a_schedule_that_its_others_read(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(DEMANDS)
+    out, network = str(tmp_path / "s.yaml"), ["--network", "three_generic"]
+    made = qnos_schedule("compute", str(tmp_path / "d.yaml"), *network, "--out", out)
+    assert made.exit_code == 0
+    assert "refused  dqc: an attempt at a packet takes 2.56 ms, longer than its period, 2 ms" in made.stdout
+    assert "every 4 ms: alice-bob 9.5 %" in made.stdout
+    assert "fits three_generic" in qnos_schedule("check", out, *network).stdout
+    shown = qnos_schedule("show", out, *network).stdout
+    assert "380 us" in shown and "bqc" in shown
+    once = qnos_schedule("compute", str(tmp_path / "d.yaml"), *network, "--horizon", "1s")
+    assert "250 of 250" in once.stdout and "once: alice-bob 9.535 %" in once.stdout
+    assert "alice_bob_half" in qnos_schedule("list").stdout.split()
+
+
+def test_command_says_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(DEMANDS)
+    none = qnos_schedule("compute", str(tmp_path / "d.yaml"), "--network", "two_nv")
+    assert none.exit_code == 1
+    assert "no demand is admitted" in none.stderr
+    wrong = qnos_schedule("check", "three_in_turn", "--network", "line3")
+    assert wrong.exit_code == 1
+    assert "which no link of line3 joins" in wrong.stderr
+    at = CliRunner().invoke(main, ["run", "ping", "--at", "net.yaml", "--schedule", "on-demand"])
+    assert at.exit_code == 2 and "without --schedule" in at.stderr
+
+
+def qnos_schedule(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["schedule", *arguments])
