@@ -11,6 +11,7 @@ from qdriver.registry import hardware
 from qdriver.spec import DeviceSpec, LinkPoint
 from qnos.config import LinkConfig, NetworkConfig
 from qnpu.main import Qnpu
+from qnpu.timetable import LinkBins
 from qruntime.errors import ConfigError, QnosError
 from qruntime.limits import GROUP_QUBITS
 from qruntime.rng import Streams
@@ -83,7 +84,22 @@ def make_qnpu(network: NetworkConfig, node_id: int, streams: Streams) -> Qnpu:
         latencies_ns={j: network.qnpu_latency_ns(name, nodes[j]) for j, _ in _links_of(network, name)},
         streams=streams,
         world=world_names(network)[node_id],
+        bins=_bins_of(network, node_id),
     )
+
+
+def _bins_of(network: NetworkConfig, node_id: int) -> dict[int, LinkBins] | None:
+    """The bins of each link of a node, by peer, if the network has a schedule."""
+    schedule = network.schedule
+    if schedule is None:
+        return None
+    name = network.nodes[node_id].name
+    found = {}
+    for peer, _ in _links_of(network, name):
+        ticks = [device_spec(network, end).tick_ns for end in (node_id, peer)]
+        rows = schedule.of_link(name, network.nodes[peer].name)
+        found[peer] = LinkBins(schedule.first_ns, schedule.period_ns, rows, max(ticks))
+    return found
 
 
 def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:

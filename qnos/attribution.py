@@ -29,6 +29,7 @@ CAUSES: Final = (
     "processor",
     "memory",
     "device",
+    "bin",
     "messages",
     "peer",
     "sleep",
@@ -158,9 +159,10 @@ class _Attribution:
 
         Attempts for it are entanglement, attempts for others on its link device. Once it is heralded, its
         correction is gates. Before: operations of the program itself are gates; the peer's program has not
-        asked for it (peer), link-layer messages are on their way (messages), one end has no qubit for it
-        (memory), one device is busy (device), the peer's program still has something else to do with the
-        qubit (peer); else it is the OS that sets the request up.
+        asked for it (peer), link-layer messages are on their way (messages), the network schedule has no bin
+        for it now (bin), one end has no qubit for it (memory), one device is busy (device), the peer's
+        program still has something else to do with the qubit (peer); else it is the OS that sets the
+        request up.
         """
         node = program.node
         other = self._timeline.names.get(peer, "")
@@ -182,6 +184,8 @@ class _Attribution:
         ends = ((node, peer), (other, own_id))
         if any(way in self._in_flight and self._in_flight[way].at(at) for way in ends):
             return "messages"
+        if any(self._timeline.awaits_bin[end].at(at) for end in ends if end in self._timeline.awaits_bin):
+            return "bin"
         if any(self._timeline.lacks_qubit[end].at(at) for end in ends if end in self._timeline.lacks_qubit):
             return "memory"
         if _is_on(self._busy, node, at) or _is_on(self._busy, other, at):

@@ -35,6 +35,7 @@ _COMMANDS = {
     "apps": ("qnos.cli_list", "apps", "List the applications that travel with qnos."),
     "networks": ("qnos.cli_list", "networks", "List the networks that travel with qnos."),
     "sets": ("qnos.cli_sets", "sets", "List parameter sets of devices and links."),
+    "schedule": ("qnos.cli_schedule", "schedule", "Time bins of links: compute, check, show, list."),
     "check-config": ("qnos.cli_list", "check_config", "Check network files, say what they mean."),
     "calibration": ("qnos.cli_calibration", "calibration", "Show, save and compare what runs ran on."),
     "up": ("qnos.cli_live", "up", "Start a network of processes that stays up."),

@@ -22,6 +22,8 @@ from qnos.loading import with_values
 from qnos.noise import effective_noise
 from qnos.present import Bar, console_for, show_line, show_result, show_trace
 from qnos.results import RunResult
+from qnos.schedule import Schedule
+from qnos.schedule_file import with_schedule
 from qnos.tracefile import TraceFile, open_trace
 from qnos.units import time_ns
 from qruntime.errors import ConfigError, QnosError
@@ -96,6 +98,11 @@ if TYPE_CHECKING:
     help="Run the applications of this file beside each other, in place of APP.",
 )
 @click.option("--until", metavar="TIME", help="One timeline, which ends at this simulated time, as 2000s.")
+@click.option(
+    "--schedule",
+    metavar="NAME",
+    help="Time bins of links: a shipped schedule, a file, or on-demand; in place of what the network says.",
+)
 @click.option("--stagger", metavar="TIME", help="Each of several applications starts so much later.")
 @click.pass_context
 def run(
@@ -124,6 +131,7 @@ def run(
     workload: Path | None,
     until: str | None,
     stagger: str | None,
+    schedule: str | None,
 ) -> None:
     """Run APP, a shipped name or a file, on a network; or several as bqc,lgt*3.
 
@@ -152,12 +160,16 @@ def run(
         raise click.UsageError("--in-flight goes with --processes: in one process shots run one by one")
     if at is not None and (values or _is_given(ctx, "network")):
         raise click.UsageError("--at names the network, which stands as its file says")
+    if at is not None and schedule is not None:
+        raise click.UsageError("--at names the network, which stands as its file says: without --schedule")
     if calibration is not None and (at is not None or _is_given(ctx, "network")):
         raise click.UsageError("--calibration says what to run on; it goes without --network and --at")
     if _is_given(ctx, "perfetto_shots") and perfetto is None:
         raise click.UsageError("--perfetto-shots goes with --perfetto")
     source = at or network if calibration is None else calibrations.load(calibration)
     loaded = with_values(source, values_of(values))
+    if schedule is not None:
+        loaded = with_schedule(loaded, schedule)
     timeline = io.BytesIO() if explain else None
     errors = Console(stderr=True)
     several = workload_of(app, workload, until, stagger, post_select)
@@ -206,6 +218,8 @@ def run(
             show_trace(timeline.getvalue().splitlines(), console)
         if calibration is not None:
             show_line("values", ", ".join([calibration, *(f"but {text}" for text in values)]), console)
+        if "schedule" in result.calibration:
+            show_line("schedule", Schedule.of_dict(result.calibration["schedule"]).in_words(), console)
         if isinstance(result, RunResult):
             show_result(result, effective_noise(loaded), console)
         else:

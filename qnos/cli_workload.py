@@ -65,6 +65,8 @@ def show_workload(result: WorkloadResult, noise: Sequence[str], console: Console
     )
     console.print(_apps(result))
     for name, app in result.apps.items():
+        for number, reason in app.not_admitted.items():
+            show_line("refused", f"{name}[{number}]: {reason}", console)
         if app.metrics:
             console.print(f"[bold]{escape(name)}[/] {escape(_where(app))}", highlight=False)
             console.print(metrics_table(app.metrics, "instances"))

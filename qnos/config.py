@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from cnpu.launch import CnpuSettings
+from qnos.schedule import Schedule
 from qnpu.settings import QnpuSettings
 from qruntime.limits import LONGEST_NS
 from qworld.links import Link
@@ -138,6 +139,13 @@ class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         list[dict[str, Any]], Meta(description="classical channels whose latency differs")
     ] = []
     testing: Annotated[dict[str, Any], Meta(description="disturbances for tests of programs")] = {}
+    schedule: Annotated[
+        Any,
+        Meta(
+            description="when links may attempt entanglement: a shipped name, the path of a file, or what it "
+            "would say; null or on-demand: whenever there is a request"
+        ),
+    ] = None
     addresses: Annotated[
         dict[str, str],
         Meta(
@@ -182,9 +190,10 @@ class LinkConfig(msgspec.Struct, frozen=True):
 class NetworkConfig(msgspec.Struct, frozen=True, eq=False):
     """A checked network.
 
-    `nodes` are in the order that gives node numbers. `addresses` and `keys` (public ones, as text) are for
-    processes started by hand. `to_dict()` is the mapping with every value in force, defaults included, from
-    which the same network loads again. `sets` has the parameter sets that devices and links were made from
+    `nodes` are in the order that gives node numbers. Without a `schedule` links attempt on demand.
+    `addresses` and `keys` (public ones, as text) are for processes started by hand. `to_dict()` is the
+    mapping with every value in force, defaults included, from which the same network loads again; it says a
+    `schedule` only if there is one. `sets` has the parameter sets that devices and links were made from
     (``nodes.alice``, ``links.alice-bob``), for people: two networks with the same values are equal.
     """
 
@@ -194,6 +203,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, eq=False):
     links: tuple[LinkConfig, ...] = ()
     channels: tuple[ChannelConfig, ...] = ()
     testing: Testing = Testing()
+    schedule: Schedule | None = None
     addresses: dict[str, str] = {}
     keys: dict[str, str] = {}
     insecure_tcp: bool = False
@@ -245,6 +255,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, eq=False):
             ],
             "channels": [{**plain(channel), "nodes": list(channel.nodes)} for channel in self.channels],
             "testing": plain(self.testing),
+            **({} if self.schedule is None else {"schedule": self.schedule.to_dict()}),
             **self._hosts(),
         }
 

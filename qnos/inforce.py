@@ -14,6 +14,7 @@ from qdriver import registry
 from qdriver.spec import GateSpec
 from qnos.config import DeviceConfig, NetworkConfig
 from qnos.noise import link_facts
+from qnos.schedule import Schedule
 from qnos.units import duration
 
 DERIVED = "derived"
@@ -58,8 +59,22 @@ def sections(network: NetworkConfig) -> list[Section]:
     )
     found += _grouped("channel", [("-".join(said["nodes"]), _rows(said)) for said in data["channels"]])
     found.append(Section("testing", _rows(data["testing"])))
+    if network.schedule is not None:
+        found.append(_scheduled(network.schedule))
     hosts: dict[str, Any] = {key: data[key] for key in ("addresses", "keys", "insecure_tcp") if key in data}
     return [*found, Section("hosts", _rows(hosts))] if hosts else found
+
+
+def _scheduled(schedule: Schedule) -> Section:
+    period = schedule.period_ns
+    rows = [
+        Row("name", schedule.name),
+        Row("first_ns", schedule.first_ns, _time("first_ns", schedule.first_ns)),
+        Row("period_ns", period, _time("period_ns", period) if period else "its bins come once"),
+        Row("bins", len(schedule.bins)),
+    ]
+    shares = {f"share of {a}-{b}": schedule.share(a, b) for a, b in schedule.links}
+    return Section("schedule", rows + _derived(shares))
 
 
 def _grouped(title: str, parts: list[tuple[str, list[Row]]]) -> list[Section]:

@@ -35,6 +35,7 @@ from qnos.documents import Document, in_short, nearest
 from qnos.documents import Path as FieldPath
 from qnos.hosts_section import read_addresses, read_keys
 from qnos.kinds import described, device_schema, link_schema, with_scheduler
+from qnos.schedule_file import schedule_of, with_schedule
 from qnos.sets import with_set
 from qruntime.errors import ConfigError
 from qworld.links import KINDS
@@ -88,10 +89,13 @@ def set_path(data: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     A step is a key, an index of a list, `*` for every item, the name of a node
     (``nodes.alice.device.t2_ns``) or the ends of a link or channel (``links.alice-bob.fidelity``). The
     place must be there already, so pass the full mapping (`NetworkConfig.to_dict()`); `os` may be replaced
-    by the name of a preset. Raises `ConfigError` that lists what is there.
+    by the name of a preset, and `schedule` by that of a schedule. Raises `ConfigError` that lists what is
+    there.
     """
     changed = copy.deepcopy(dict(data))
     steps = path.split(".")
+    if steps == ["schedule"]:  # there is none to be replaced while a network attempts on demand
+        return {**changed, "schedule": value}
     if steps[:2] == ["os", "preset"] and len(steps) == 2:
         raise ConfigError(
             "os.preset is only what the costs started from; to replace all of them set os", field=path
@@ -193,7 +197,17 @@ def network_of(document: Document, default_name: str, folder: Path | None = None
     for index, node in enumerate(network.nodes):
         if not registry.is_built_in(node.device.kind):
             _refuse_unsound(document, network, index)
-    return network
+    if isinstance(top.schedule, Mapping):
+        found = schedule_of(document.part("schedule"), "inline", network)
+        return msgspec.structs.replace(network, schedule=found)
+    return network if top.schedule is None else _scheduled(document, network, top.schedule, here)
+
+
+def _scheduled(document: Document, network: NetworkConfig, name: Any, folder: Path) -> NetworkConfig:
+    try:
+        return with_schedule(network, name, folder)
+    except ConfigError as error:
+        raise document.error(("schedule",), f"cannot be used: {error}") from error
 
 
 def _os(document: Document, given: Any) -> OsConfig:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from netqasm_isa import FLAVOURS, INSTRUCTIONS
 from qdriver import registry
 from qnos import fields
 from qnos.config import PRESETS, ChannelConfig, Latency, NetworkFile, NodeFile, OsFile, Testing
+from qnos.demands import Demand, DemandsFile
+from qnos.documents import Document
+from qnos.schedule import BinFile, ScheduleFile
+from qnos.schedule_file import SHIPPED as SCHEDULES
+from qnos.schedule_file import shipped_schedules
 from qnos.sets import SHIPPED, SetFile, load_set, shipped_sets
 from qnos.workload import Arrival, Entry, WorkloadFile
 from qnpu.settings import QnpuSettings
@@ -60,6 +66,11 @@ def configuration() -> str:
     parts.append(_section("`os.latency`", Latency))
     parts.append(_section("`channels[]`", ChannelConfig))
     parts.append(_section("`testing`", Testing))
+    parts.append(_section("`schedule`", ScheduleFile))
+    parts.append(_section("`schedule.bins[]`", BinFile))
+    parts.append(_schedules())
+    parts.append(_section("Demands", DemandsFile))
+    parts.append(_section("`demands[]`", Demand))
     parts.append(_section("Parameter sets", SetFile))
     parts.append(_sets())
     return "\n\n".join(parts) + "\n"
@@ -125,6 +136,15 @@ def _sets() -> str:
     ]
     intro = "These travel with qnos; `qnos sets NAME` shows the values of one and where they come from."
     return f"{intro}\n\n{_table(('set', 'of a', 'kind', 'about'), rows)}"
+
+
+def _schedules() -> str:
+    rows = []
+    for name in shipped_schedules():
+        said = Document.read(files(SCHEDULES).joinpath(f"{name}.yaml").read_text("utf-8"), name).data
+        rows.append((f"`{name}`", said["about"]))
+    intro = "These schedules travel with qnos, for networks that have such nodes."
+    return f"{intro}\n\n{_table(('schedule', 'about'), rows)}"
 
 
 def _flat(data: dict[str, Any], before: str = "") -> dict[str, Any]:

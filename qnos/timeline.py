@@ -137,6 +137,7 @@ class Timeline:
         self.link_messages: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
         self.ready_ns: dict[tuple[str, int, tuple[int, int]], int] = {}  # node, peer, pair: first ENT_CMD
         self.lacks_qubit: dict[tuple[str, int], Steps] = defaultdict(lambda: Steps(False))
+        self.awaits_bin: dict[tuple[str, int], Steps] = defaultdict(lambda: Steps(False))
         self.heralds: list[tuple[int, str, int, tuple[int, int]]] = []  # time, node, peer, pair
         self.messages: list[Message] = []
         self._read()
@@ -206,6 +207,8 @@ class Timeline:
             self.heralds.append((record.t_ns, record.node, peer, (sequence, pair)))
         elif event in ("EGP_LACKS_QUBIT", "EGP_HAS_QUBIT"):
             self.lacks_qubit[record.node, int(data[0])].set(record.t_ns, event == "EGP_LACKS_QUBIT")
+        elif event in ("EGP_AWAITS_BIN", "EGP_BIN_START"):
+            self.awaits_bin[record.node, int(data[0])].set(record.t_ns, event == "EGP_AWAITS_BIN")
         elif program is not None and event in ("EGP_ENT_OK", "EGP_ENM_OK"):
             peer, sequence, pair, serial = map(int, data)
             program.deliveries[peer].append(Delivery(record.t_ns, (sequence, pair), serial))

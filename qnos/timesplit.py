@@ -1,8 +1,9 @@
-"""Where the simulated time of a shot went: entanglement, gates, messages, OS.
+"""Where the simulated time of a shot went: entanglement, gates, messages, bins, OS.
 
 Read off the trace. Each nanosecond from the start of a shot to the end of its last program is counted once,
 for the first of these that goes on anywhere in the network: an attempt at entanglement; an operation on a
-device; a classical message between nodes; else the OS (costs of CNPU and QNPU and the way between them).
+device; a classical message between nodes; a request that waits for a bin of the network schedule; else the
+OS (costs of CNPU and QNPU and the way between them).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from qnos.config import NetworkConfig
 from qruntime.trace import Record
 
-CAUSES = ("entanglement", "gates", "messages", "OS")
+CAUSES = ("entanglement", "gates", "messages", "bins", "OS")
 
 
 class TimeSplit:
@@ -26,7 +27,7 @@ class TimeSplit:
 
     def add(self, records: Iterable[Record], end_ns: int) -> None:
         """Take the records of one shot that ended at `end_ns`."""
-        spans: list[list[tuple[int, int]]] = [[], [], []]
+        spans: list[list[tuple[int, int]]] = [[], [], [], []]
         for record in records:
             start = record.t_ns
             if record.event == "LINK_ATTEMPTS":
@@ -35,6 +36,8 @@ class TimeSplit:
                 spans[1].append((start, start + int(record.data[3])))
             elif record.event == "LINK_MSG_SENT":
                 spans[2].append((start, start + int(record.data[2])))
+            elif record.event == "EGP_AWAITS_BIN":
+                spans[3].append((start, int(record.data[1])))
             elif record.event == "CLAS_MSG_SENT":
                 peer = self._placement.get(str(record.data[0]), record.node)
                 if peer != record.node:
@@ -44,10 +47,12 @@ class TimeSplit:
         self._shots += 1
 
     def means(self) -> dict[str, float]:
-        """Mean ns per shot by cause; empty without shots."""
+        """Mean ns per shot by cause, bins only if any were waited for; empty without shots."""
         if not self._shots:
             return {}
-        return {cause: total / self._shots for cause, total in self._totals.items()}
+        return {
+            cause: total / self._shots for cause, total in self._totals.items() if total or cause != "bins"
+        }
 
 
 def split(spans: list[list[tuple[int, int]]], end_ns: int) -> list[int]:

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from qnos.documents import Document, in_short
+from qnos.schedule import Schedule
 from qruntime.errors import ConfigError
 from qruntime.limits import LONGEST_NS
 
@@ -88,6 +89,13 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         Annotated[int, Meta(ge=1, le=LONGEST_NS)] | None,
         Meta(description="after its arrival an instance should have ended by then; null: whenever"),
     ] = None
+    demand: Annotated[
+        dict[str, Any] | None,
+        Meta(
+            description="what a copy demands of a computed schedule, as in a file of demands, but for name "
+            "and apps; nodes of two roles and the period of regular arrivals need not be said"
+        ),
+    ] = None
     priority: Annotated[int | None, Meta(description="for schedulers that know one, higher is sooner")] = None
     weight: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="for schedulers that share by weight")
@@ -112,13 +120,25 @@ class WorkloadFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         list[dict[str, Any]], Meta(min_length=1, description="the applications that run beside each other")
     ]
     name: Annotated[str | None, Meta(description="name of the workload; null: that of the file")] = None
+    schedule: Annotated[
+        Any,
+        Meta(
+            description="time bins: computed, from the demands of the applications; or what a network file "
+            "may say; null: those of the network"
+        ),
+    ] = None
+    admission: Annotated[
+        bool, Meta(description="whether a computed schedule leaves out copies that it cannot serve")
+    ] = True
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """Entries under a name. `to_dict()` has the shape of a workload file."""
+    """Entries under a name, and the schedule they run on. `to_dict()` has the shape of a workload file."""
 
     name: str
     entries: tuple[Entry, ...]
+    schedule: Any = None
+    admission: bool = True
 
     @property
     def endless(self) -> list[Entry]:
@@ -138,7 +158,11 @@ class Workload(msgspec.Struct, frozen=True):
             if "arrival" in plain:
                 plain["arrival"] = {k: v for k, v in msgspec.to_builtins(entry.arrival).items() if v}
             entries.append(plain)
-        return {"name": self.name, "apps": entries}
+        said: dict[str, Any] = {"name": self.name, "apps": entries}
+        if self.schedule is not None:
+            plain = self.schedule.to_dict() if isinstance(self.schedule, Schedule) else self.schedule
+            said |= {"schedule": plain, "admission": self.admission}
+        return said
 
 
 _NOTHING_SAID: Final = Entry(app=None)
@@ -230,7 +254,10 @@ def workload_of(document: Document, name: str, folder: Path | None = None) -> Wo
             raise document.error(
                 ("apps", index, field), f"is {label!r}, as in another entry; give each a name of its own"
             )
-    return Workload(top.name or name, tuple(entries))
+    schedule = top.schedule
+    if folder is not None and isinstance(schedule, str) and (folder / schedule).is_file():
+        schedule = str(folder / schedule)
+    return Workload(top.name or name, tuple(entries), schedule, top.admission)
 
 
 def _check_arrival(document: Document, path: tuple[str | int, ...], entry: Entry) -> None:

@@ -13,6 +13,7 @@ from qnos.documents import nearest
 from qnos.launching import launch_of
 from qnos.placing import place
 from qnos.workload import Entry, Workload
+from qnos.workload_demands import scheduled
 from qruntime.errors import ConfigError
 from qruntime.rng import Streams
 
@@ -24,7 +25,7 @@ _KEY = re.compile(r"(?P<app>.+?)(?:\[(?P<copy>\d+)\])?\.(?P<role>[^.\[\]]+)")
 class Copy:
     """One copy of an application in a workload: where its roles run, and on which inputs."""
 
-    __slots__ = ("app", "entry", "inputs", "label", "mains", "number", "placement")
+    __slots__ = ("app", "entry", "inputs", "label", "mains", "number", "placement", "refused")
 
     def __init__(self, label: str, number: int, app: App, entry: Entry) -> None:
         self.label = label
@@ -34,6 +35,7 @@ class Copy:
         self.mains: dict[str, Any] = {}
         self.placement: dict[str, str] = {}
         self.inputs: dict[str, dict[str, Any]] = {}
+        self.refused = ""  # why it is not admitted
 
     def launches(self, session: int, start_ns: int) -> list[Launch]:
         """The programs of one instance, in the order of the roles."""
@@ -58,7 +60,8 @@ class WorkloadPlan:
 
     `placement` maps ``app.role`` (of all copies) or ``app[i].role`` to nodes, `inputs` the same keys to name
     and value; they add to what the workload itself says, and what is said of one copy goes before what is
-    said of all. Raises `ConfigError` for whatever cannot run.
+    said of all. `network` gets the schedule that the workload says. Raises `ConfigError` for whatever cannot
+    run.
     """
 
     def __init__(
@@ -94,11 +97,13 @@ class WorkloadPlan:
         for copies in self.apps.values():
             for copy in copies:
                 self._prepare(copy, placed, given)
+        if workload.schedule is not None:
+            self.network = scheduled(self)
 
     @property
     def copies(self) -> Iterator[Copy]:
-        """All of them, in order."""
-        return (copy for copies in self.apps.values() for copy in copies)
+        """All that are admitted, in order."""
+        return (copy for copies in self.apps.values() for copy in copies if not copy.refused)
 
     def _prepare(self, copy: Copy, placed: Any, given: Any) -> None:
         entry, key = copy.entry, (copy.label, copy.number)

@@ -48,6 +48,7 @@ class AppResult(msgspec.Struct, kw_only=True):
     arrival, failed and unfinished ones too. The columns have a row for each instance that ended: `shot`,
     `copy`, `arrival_ns`, `duration_ns`, `failed` and `results`, role -> key -> value. `errors` name an
     instance by its row in place of a shot. `expected` of a metric is that of the application run alone.
+    `not_admitted` has the copies that a computed schedule has no room for, which were not started, and why.
     """
 
     app: str
@@ -71,6 +72,7 @@ class AppResult(msgspec.Struct, kw_only=True):
     was_failed: Column
     errors: list[ShotError]
     errors_total: int
+    not_admitted: dict[int, str] = {}
 
     def columns(self) -> dict[str, Sequence[Any]]:
         """All columns of a table with a row per instance that ended."""
@@ -112,6 +114,7 @@ class AppResult(msgspec.Struct, kw_only=True):
             else {"counts": {name: summary(column) for name, column in columns.items()}},
             "errors": [msgspec.to_builtins(error) for error in self.errors],
             "errors_total": self.errors_total,
+            "not_admitted": {str(number): reason for number, reason in self.not_admitted.items()},
         }
         return {name: plain(value) for name, value in data.items()}
 
@@ -316,6 +319,7 @@ class AppRecorder:
             was_failed=self._failed,
             errors=recorder.errors,
             errors_total=recorder.errors_total,
+            not_admitted={copy.number: copy.refused for copy in self._copies if copy.refused},
         )
 
     def _judge(self, copy: Copy, took_ns: int) -> None:

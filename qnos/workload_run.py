@@ -50,6 +50,9 @@ def simulate_workload(
     A KeyboardInterrupt ends the run with what had ended so far; of a session the time up to it counts.
     """
     plan = WorkloadPlan(workload, network, seed=seed, inputs=inputs, placement=placement, until_ns=until_ns)
+    if plan.network is not network and not isinstance(processes, bool):
+        raise ConfigError(f"{workload.name} says a schedule, and the processes of {network.name} run already")
+    network = plan.network
     recorders = {label: AppRecorder(copies, _theory(plan, copies)) for label, copies in plan.apps.items()}
     file = None if trace_file is None else TraceFile(trace_file)
     tracer = Trace(file) if trace or file is not None else None

@@ -23,6 +23,7 @@ from qnpu.processor import DRAINING, FINISHED, OUTCOME, SLEEPING, Processor
 from qnpu.requests import Request
 from qnpu.settings import QnpuSettings
 from qnpu.syscalls import SYSCALLS
+from qnpu.timetable import LinkBins
 from qnpu.traps import Trap, failure_tag
 from qnpu.waits import lack_of, waits_of, who_must_give_way
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
@@ -36,7 +37,8 @@ class Qnpu:
     """The actor `<node>/qnpu`.
 
     `nodes` names every node by id; `latencies_ns` has the latency to the QNPU of each linked node;
-    `cnpu_latency_ns` that to our own CNPU.
+    `cnpu_latency_ns` that to our own CNPU. `bins` has those of each link, by peer, if there is a network
+    schedule.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Qnpu:
         latencies_ns: Mapping[int, int],
         streams: Streams,
         world: str = "world",
+        bins: Mapping[int, LinkBins] | None = None,
     ) -> None:
         self._world = world
         self.node_id = node_id
@@ -57,6 +60,7 @@ class Qnpu:
         self.name = f"{self.node}/qnpu"
         self.tracing = False
         self.settings = settings
+        self.bins = bins
         self._nodes = list(nodes)
         self._cnpu_latency_ns = cnpu_latency_ns
         self._latencies_ns = dict(latencies_ns)

@@ -59,8 +59,6 @@ class NetworkProcess:
         self._basis_stream = basis_stream
         self.kept = KeptPairs(qnpu, stack, self)
         self._spec_links = qnpu.driver.spec.links
-        self._gate_ns = qnpu.settings.gate_ns
-        self._measure_ns = qnpu.settings.measure_ns
         self.faults = DeviceFaults(self, stack)
         self.entangling: Entangling = Entangling(qnpu.driver, stack.links.values(), qnpu.device_freed)
         self.sharing = Sharing(qnpu, self, list(stack.links.values()))
@@ -124,6 +122,8 @@ class NetworkProcess:
         if self.sharing.holds_back(link):
             return
         ready = [item for item in link.items.values() if self._is_ready(item, now_ns)]
+        if self._stack.bins is not None:
+            ready = self._stack.bins.open_to(link, ready, now_ns)
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
             link.qubit = self._reserve(bool(asked), now_ns)
@@ -184,10 +184,10 @@ class NetworkProcess:
             self.work_soon(lambda now: self.faults.of_link(link, answer.detail, now))
 
     def give_back(self, qubit: PhysicalQubit, now_ns: int) -> bool:
-        """Give up a qubit that is reserved for attempts which are not running; False if it is not or they
-        are."""
+        """Give up a qubit that is reserved for attempts which are over; False if it is not, or they are
+        not."""
         reserved = [link for link in self._stack.links.values() if link.qubit == qubit]
-        if not reserved or not self.sharing.lend(now_ns):
+        if not self.sharing.may_take_back(reserved, now_ns):
             return False
         for link in reserved:
             link.qubit = None
@@ -328,7 +328,7 @@ class NetworkProcess:
         tag = NETWORK if item.local is None else failure_tag(item.local.process.pid)
         if herald.bell and self._corrects(item):
             for pauli in BELL_CORRECTIONS[BellState(herald.bell)]:
-                at += self._gate_ns
+                at += self._settings.gate_ns
                 end = self._driver.submit(Operation(OpCode.ONE_QUBIT, pauli.lower(), qubit, ref=tag), at)
         if bases is None:
             return end
@@ -337,9 +337,9 @@ class NetworkProcess:
         axes, rotations, pair.basis = bases
         for gate, n in zip(ROTATION_GATES[axes], rotations, strict=True):
             if n:
-                at += self._gate_ns
+                at += self._settings.gate_ns
                 self._driver.submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, 4, tag), at)
-        ref = self._qnpu.processor.network_measurement(qubit, at + self._measure_ns)
+        ref = self._qnpu.processor.network_measurement(qubit, at + self._settings.measure_ns)
         self.measuring[ref] = item, pair
         return end
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from netqasm_isa.epr import EprType, LinkLayerError
 from qnpu.admission import check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
 from qnpu.agreement import Agreement
+from qnpu.bins import Bins
 from qnpu.linklayer import EPOCH, QUEUE, Item, LinkLayer
 from qnpu.netprocess import NetworkProcess
 from qnpu.process import Process
@@ -46,6 +47,7 @@ class NetworkStack:
         self.links = {peer: LinkLayer(qnpu.node_id, peer, actor) for peer, actor in peers.items()}
         self._spec_links = qnpu.driver.spec.links
         self.process = NetworkProcess(qnpu, self, basis_stream)
+        self.bins = None if qnpu.bins is None else Bins(qnpu, self, qnpu.bins)
         self.agreement = Agreement(qnpu, self)
         self.reset()
 
@@ -54,6 +56,8 @@ class NetworkStack:
         for link in self.links.values():
             link.reset()
         self.process.reset()
+        if self.bins is not None:
+            self.bins.reset()
         self.receives: dict[
             tuple[int, int, int], deque[Request]
         ] = {}  # (peer, own socket, remote socket) -> recv_epr without an item
@@ -126,6 +130,8 @@ class NetworkStack:
         found = process.sockets.get(socket)
         if found is None or found[0] != peer:
             raise epr_trap("CREATE", f"the program has no open EPR socket {socket} to {self._name(peer)}")
+        if self.bins is not None:
+            self.bins.refuse_if_hopeless(process, peer, self._qnpu.now_ns)
         return link, found[1], found[2]
 
     def _open(

@@ -36,6 +36,7 @@ class Sharing:
         self._entangling: Entangling = network.entangling
         self._batch = qnpu.settings.attempt_batch
         self._spec_links = qnpu.driver.spec.links
+        self._has_bins = qnpu.bins is not None
         self.reset()
 
     def reset(self) -> None:
@@ -63,11 +64,26 @@ class Sharing:
         return True
 
     def holds_back(self, link: LinkLayer) -> bool:
-        """Whether attempts on this link wait for the turn of a program; they go on after it."""
+        """Whether attempts on this link wait for the turn of a program, or for what their last bin brought;
+        they go on after it."""
         if not self._owed:
-            return False
+            return self._has_bins and self._is_closing(link)
         self._aside[link.peer] = link
         return True
+
+    def may_take_back(self, reserved: Sequence[LinkLayer], now_ns: int) -> bool:
+        """Whether the qubit of these links is theirs for attempts that are over, or end with this."""
+        if not reserved or any(self._is_closing(link) for link in reserved):
+            return False
+        return self.lend(now_ns)
+
+    def _is_closing(self, link: LinkLayer) -> bool:
+        bins = self._qnpu.netstack.bins if self._has_bins else None
+        return bins is not None and bins.is_closing(link)
+
+    def stopped(self, link: LinkLayer) -> None:
+        """Attempts on a link ended because its bin did; the next begin a stretch of their own."""
+        self._since.pop(link.peer, None)
 
     def turn_over(self, process: Process) -> None:
         """A process gave the processor up, or will not have it."""

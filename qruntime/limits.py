@@ -28,6 +28,7 @@ PROCESSES: Final = 4096  # per QNPU
 EPR_SOCKETS: Final = 1024  # per process
 REQUESTS_OPEN: Final = 256  # per process
 PAIRS_PER_REQUEST: Final = 1 << 16
+SCHEDULE_BINS: Final = 1 << 17  # entries of a network schedule
 LINK_QUEUE: Final = 256  # items of one link's distributed queue
 
 PROGRAM_TASKS: Final = 1024  # concurrent tasks of one program

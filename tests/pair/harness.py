@@ -23,6 +23,7 @@ from qdriver.spec import LinkPoint, VirtualQubit
 from qnpu.main import Qnpu
 from qnpu.memory import FREE, NETWORK
 from qnpu.settings import QnpuSettings
+from qnpu.timetable import LinkBins
 from qruntime.actors import Arrival, Effect, Emit, Event, Message, Send, Start, Wait
 from qruntime.errors import Fault
 from qruntime.kernel import Kernel
@@ -124,7 +125,7 @@ class ScriptedCnpu:
 class Bench:
     """`nodes` joined in the way `links` says (pairs of ids -> link model), each with a scripted CNPU.
 
-    `devices` and `each` give single nodes a device or settings of their own.
+    `devices` and `each` give single nodes a device or settings of their own, `bins` has those of each link.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class Bench:
         rank_seed: int | None = None,
         tracing: bool = True,
         snapshot_idle: bool = True,
+        bins: Mapping[tuple[int, int], LinkBins] | None = None,
     ) -> None:
         links = {(0, 1): PerfectLink()} if links is None and len(nodes) > 1 else links or {}
         settings = settings or QnpuSettings()
@@ -164,7 +166,7 @@ class Bench:
                 Qnpu(
                     i, nodes, (each or {}).get(i, settings), driver,
                     cnpu_latency_ns=cnpu_latency_ns, latencies_ns=dict.fromkeys(peers, latency_ns),
-                    streams=streams,
+                    streams=streams, bins=_bins_of(i, bins),
                 )
             )  # fmt: skip
             channels[f"{node}/cnpu", f"{node}/qnpu"] = channels[f"{node}/qnpu", f"{node}/cnpu"] = (
@@ -485,3 +487,9 @@ def assert_quiet(bench: Bench) -> None:
 def _point(link: Link) -> LinkPoint:
     at = link.points()[0]
     return LinkPoint(0, at.fidelity, at.success_probability, at.cycle_ns, at.measure_cycle_ns, at.bell_states)
+
+
+def _bins_of(node: int, bins: Mapping[tuple[int, int], LinkBins] | None) -> dict[int, LinkBins] | None:
+    if bins is None:
+        return None
+    return {ends[ends[0] == node]: found for ends, found in bins.items() if node in ends}

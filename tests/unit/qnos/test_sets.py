@@ -117,7 +117,7 @@ def test_no_name_is_both_that_of_a_device_and_that_of_a_link() -> None:
 def test_every_directory_of_configurations_is_in_the_wheel() -> None:
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     used = {path.parent.name for path in (ROOT / "configs").rglob("*.yaml")}
-    assert used == {"devices", "links", "networks"}
+    assert used == {"devices", "links", "networks", "schedules"}
     for name in used:
         assert f"qnos.shipped.configs.{name}" in packages
         assert (ROOT / "configs" / name / "__init__.py").is_file()
