@@ -8,11 +8,12 @@ import math
 
 import qnos
 from qnos.config import NetworkConfig
+from qnos.experiments import block
 from qnos.loading import load_network
 from qnos.workload import Entry, Workload
 from qnos.workload_results import WorkloadResult
 from validation.networks import PERFECT
-from validation.programs import block, halves
+from validation.programs import halves
 from validation.row import Row
 
 PAIR_NS = 570_000_000
