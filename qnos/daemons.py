@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qnos.assembly import channels, make_cnpu, make_qnpu, make_worlds, world_names
 from qnos.config import NetworkConfig
 from qnos.hosts_section import WORLD
 from qnos.runtime_dir import RuntimeDir
 from qnos.site import Site
+from qnos.utilisation import Meter, Use
 from qnpu.syscalls import process_table
 from qruntime.authority import Authority, Remote
 from qruntime.control import EndedRow, Load
@@ -68,8 +69,17 @@ def qnpu_main(site: Site, node: str) -> None:
     def status(qnpu: Qnpu) -> tuple[tuple[ProcessStatus, ...], int]:
         return process_table(qnpu), qnpu.memory.count_free()
 
-    hosted = Hosted(f"{node}/qnpu", lambda: make_qnpu(network, node_id, streams), load, status=status)
-    _serve(site, hosted)
+    def make() -> Qnpu:
+        qnpu = make_qnpu(network, node_id, streams)
+        qnpu.dispatcher.occupied = Use()
+        return qnpu
+
+    def busy(qnpu: Qnpu) -> list[tuple[int, int]]:
+        use = qnpu.dispatcher.occupied
+        assert isinstance(use, Use)
+        return use.taken(qnpu.dispatcher.occupied_since_ns)
+
+    _serve(site, Hosted(f"{node}/qnpu", make, load, status=status, busy=busy))
 
 
 def world_main(site: Site, live: bool = False, seed: int = 0, pace: float = 0.0) -> None:
@@ -114,10 +124,10 @@ def universe_maker(network: NetworkConfig) -> MakeUniverse:
     testing = network.testing
 
     def make(universe: int, seed: int, send_body: SendBody) -> Authority:
-        actors: list[Any] = [*map(Remote, names), *make_worlds(network, Streams(seed))]
-        return Authority(
+        made = make_worlds(network, Streams(seed))
+        authority = Authority(
             universe,
-            actors,
+            [*map(Remote, names), *made],
             ways,
             reach,
             send_body,
@@ -125,6 +135,8 @@ def universe_maker(network: NetworkConfig) -> MakeUniverse:
             jitter_seed=seed,
             rank_seed=seed if testing.permute_ranks else None,
         )
+        authority.meter = Meter(nodes, made)
+        return authority
 
     return make
 

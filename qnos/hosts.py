@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from qnos import live
 from qnos.hosts_section import WORLD
-from qnos.processes import Runnable, run_plan
+from qnos.processes import Director, Runnable, run_plan
 from qnos.site import Site
 from qruntime.client import Client
 from qruntime.control import AskNetwork
@@ -63,10 +63,19 @@ class StandingNetwork:
         self._close()
 
     def run(
-        self, plan: Runnable, first_shot: int, shots: int, in_flight: int, tracing: bool, on_shot: OnShot
+        self,
+        plan: Runnable,
+        first_shot: int,
+        shots: int,
+        in_flight: int,
+        tracing: bool,
+        on_shot: OnShot,
+        director: Director | None = None,
     ) -> None:
         """Run shots of a plan; `on_shot` gets each as it is done, in order."""
-        over = run_plan(self._client, lambda: None, plan, first_shot, shots, in_flight, tracing, on_shot)
+        over = run_plan(
+            self._client, lambda: None, plan, first_shot, shots, in_flight, tracing, on_shot, director
+        )
         self.grants, self.overlapping = over.grants, over.overlapping
 
     def _close(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from cnpu.launch import Ended
 from qnos.runtime_dir import RuntimeDir
 from qruntime.client import Client
-from qruntime.control import EndedRow, Load, Run, RunDone, ShotDone
+from qruntime.control import EndedRow, GoOn, Halt, Load, Run, RunDone, ShotDone
 from qruntime.errors import NodeDown, error_of
 from qruntime.watch import ORPHANED, Lifeline
 
@@ -42,6 +42,25 @@ class Runnable(Protocol):
 
     def loads(self) -> list[Load]:
         """What the CNPUs are to load."""
+
+
+class Director(Protocol):
+    """A caller that is told how busy nodes were, and may say what starts when something has ended."""
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether it says so: `halted` then says how a shot goes on, else it runs to its end."""
+
+    @property
+    def limit_ns(self) -> int | None:
+        """Up to when a stepwise shot goes on at first."""
+
+    def halted(self, ended: list[Ended], now_ns: int) -> tuple[list[Load], int | None, int | None]:
+        """These programs ended, or else nothing is left to happen up to the limit: what begins, the limit
+        from now on, and the length of the shot if it is over."""
+
+    def measured(self, busy: Mapping[str, Sequence[int]]) -> None:
+        """What a `utilisation.Meter` took of the shot that comes next."""
 
 
 class ProcessNetwork:
@@ -98,14 +117,23 @@ class ProcessNetwork:
                 process.wait()
 
     def run(
-        self, plan: Runnable, first_shot: int, shots: int, in_flight: int, tracing: bool, on_shot: OnShot
+        self,
+        plan: Runnable,
+        first_shot: int,
+        shots: int,
+        in_flight: int,
+        tracing: bool,
+        on_shot: OnShot,
+        director: Director | None = None,
     ) -> None:
         """Run shots of a plan; `on_shot` gets each as it is done, in order.
 
         Raises what ended the run early: `NodeDown` if a process is gone.
         """
         try:
-            over = run_plan(self._client, self._look, plan, first_shot, shots, in_flight, tracing, on_shot)
+            over = run_plan(
+                self._client, self._look, plan, first_shot, shots, in_flight, tracing, on_shot, director
+            )
         except NodeDown as error:
             raise self._with_its_end(error) from None
         self.grants, self.overlapping = over.grants, over.overlapping
@@ -176,10 +204,12 @@ class ProcessRunner:
         if self._own is not None:
             self._own.__exit__(kind, error, trace)
 
-    def run(self, first_shot: int, shots: int, tracing: bool, on_shot: OnShot) -> None:
+    def run(
+        self, first_shot: int, shots: int, tracing: bool, on_shot: OnShot, director: Director | None = None
+    ) -> None:
         """Run shots in order, as `Simulation.run` does."""
         assert self._network is not None
-        self._network.run(self._plan, first_shot, shots, self._in_flight, tracing, on_shot)
+        self._network.run(self._plan, first_shot, shots, self._in_flight, tracing, on_shot, director)
 
 
 def run_plan(
@@ -191,25 +221,49 @@ def run_plan(
     in_flight: int,
     tracing: bool,
     on_shot: OnShot,
+    director: Director | None = None,
 ) -> RunDone:
     """Order shots of a plan; `look` is called now and then, and raises to end the run.
 
     Raises what ended the run early; `NodeDown` says which shots are lost.
     """
     load, *more = plan.loads()
-    order = Run(client.address, load, first_shot, shots, in_flight, tracing, more=tuple(more))
+    stepwise = director is not None and director.stepwise
+    order = Run(
+        client.address,
+        load,
+        first_shot,
+        shots,
+        in_flight,
+        tracing,
+        more=tuple(more),
+        metered=director is not None,
+        stepwise=stepwise,
+        limit_ns=_or_never(director.limit_ns if director is not None and stepwise else None),
+    )
     done = 0
 
     def take(shot: ShotDone) -> None:
         nonlocal done
+        if director is not None:
+            director.measured(shot.busy)
         on_shot(shot.shot, [_ended(row) for row in shot.ended], list(shot.records))
         done += 1
 
+    def halted(halt: Halt) -> GoOn:
+        assert director is not None
+        loads, limit_ns, over_ns = director.halted([_ended(row) for row in halt.ended], halt.now_ns)
+        return GoOn(client.address, tuple(loads), _or_never(limit_ns), _or_never(over_ns))
+
     try:
-        return client.run(order, take, look)
+        return client.run(order, take, look, halted)
     except NodeDown as error:
         lost = f"shots from {first_shot + done} on"
         raise NodeDown(f"{error.message}; lost: {lost}", **error.data, lost=lost) from None
+
+
+def _or_never(time_ns: int | None) -> int:
+    return -1 if time_ns is None else time_ns
 
 
 def how_it_ended(status: int | None) -> str:

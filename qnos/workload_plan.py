@@ -13,8 +13,8 @@ from qnos.documents import nearest
 from qnos.launching import launch_of
 from qnos.placing import place
 from qnos.workload import Entry, Workload
-from qnpu.quotas import quotas_of
 from qnos.workload_demands import scheduled
+from qnpu.quotas import quotas_of
 from qruntime.errors import ConfigError
 from qruntime.rng import Streams
 

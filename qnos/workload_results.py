@@ -123,7 +123,7 @@ class WorkloadResult(msgspec.Struct, kw_only=True):
     """The finished timelines of one run of a workload.
 
     `apps` is the result of each application by name. `utilisation` says per node how busy its processor and
-    device were; it is empty for runs with processes. `makespan_ns` has for each timeline when its last
+    device were. `makespan_ns` has for each timeline when its last
     instance ended, `sim_time_ns` is the length of all together. `until_ns` is the end of a session, None if
     the workload ended by itself. `workload` has the shape of a workload file.
     """

@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from cnpu.launch import Ended
 from qnos.facts import Facts
-from qnos.session import Instance, Span, Timeline
+from qnos.instances import Instance, Span
+from qnos.session import Timeline
 from qnos.tracefile import TraceFile
 from qnos.workload import Workload
 from qnos.workload_plan import Copy, WorkloadPlan
@@ -103,37 +104,24 @@ class _Run:
         self._recorders = recorders
         self._tracer = tracer
         self._progress = progress
+        self._number = 0  # of the timeline under way
+        self._over: list[tuple[int, Copy, int, list[Ended]]] = []  # its instances that are over
 
     def in_process(self, first_shot: int, shots: int) -> None:
         """All actors on one heap."""
         timeline = Timeline(self._plan)
         tracer = self._tracer
-        is_session = self._plan.until_ns is not None
         try:
             for number in range(first_shot, first_shot + shots):
-                over: list[tuple[int, Copy, int, list[Ended]]] = []
-
-                def take(instance: Instance, number: int = number, over: list[Any] = over) -> None:
-                    ended = list(instance.ended)
-                    if is_session:  # as it comes, so that memory stays flat
-                        self._recorders[instance.copy.label].add(
-                            number, instance.copy, instance.arrival_ns, ended
-                        )
-                    else:  # a timeline that Ctrl-C cuts off shall leave nothing
-                        over.append((instance.session, instance.copy, instance.arrival_ns, ended))
-
                 if tracer is not None:
                     tracer.begin(number)
-                span = timeline.shot(number, take, None if tracer is None else tracer.on_record)
+                self._number = number
+                span = timeline.shot(number, self._take, None if tracer is None else tracer.on_record)
                 if tracer is not None:
                     tracer.end()
-                for _, copy, arrival_ns, ended in sorted(over, key=lambda item: item[0]):
-                    self._recorders[copy.label].add(number, copy, arrival_ns, ended)
-                self._close(span)
+                self._close(number, span)
         except KeyboardInterrupt:
-            self.interrupted = True
-            if is_session and not self.shots:
-                self._close(timeline.cut_short())
+            self._cut_off(timeline.cut_short)
         self.utilisation = timeline.meter.shares()
 
     def with_processes(
@@ -142,23 +130,40 @@ class _Run:
         """Every CNPU and QNPU an operating-system process."""
         from qnos.workload_processes import WorkloadRunner  # brings in the event loop and the sockets
 
-        def on_shot(number: int, ended: list[Ended], records: list[Record]) -> None:
+        def on_timeline(number: int, span: Span, records: list[Record]) -> None:
             if self._tracer is not None:
                 self._tracer.add(number, records)
-            makespan_ns = max(end.ended_ns for end in ended)
-            for copy, arrival_ns, ends in runner.instances(number, ended):
-                self._recorders[copy.label].add(number, copy, arrival_ns, ends)
-            self._close(Span(makespan_ns, makespan_ns, []))
+            self._close(number, span)
 
+        runner = WorkloadRunner(self._plan, in_flight, started)
+        self._number = first_shot
         try:
-            runner = WorkloadRunner(self._plan, in_flight, started)
             with runner:
-                runner.run(first_shot, shots, self._tracer is not None, on_shot)
+                runner.run(first_shot, shots, self._tracer is not None, self._take, on_timeline)
         except KeyboardInterrupt:
-            self.interrupted = True
+            self._cut_off(runner.cut_short)
+        self.utilisation = runner.shares()
 
-    def _close(self, span: Span) -> None:
+    def _take(self, instance: Instance) -> None:
+        """An instance is over."""
+        ended = list(instance.ended)
+        if self._plan.until_ns is not None:  # as it comes, so that memory stays flat
+            self._recorders[instance.copy.label].add(self._number, instance.copy, instance.arrival_ns, ended)
+        else:  # a timeline that Ctrl-C cuts off shall leave nothing
+            self._over.append((instance.session, instance.copy, instance.arrival_ns, ended))
+
+    def _cut_off(self, cut_short: Callable[[], Span]) -> None:
+        """Ctrl-C: of a session the time up to it counts."""
+        self.interrupted = True
+        self._over.clear()
+        if self._plan.until_ns is not None and not self.shots:
+            self._close(self._number, cut_short())
+
+    def _close(self, number: int, span: Span) -> None:
         """A timeline is over."""
+        for _, copy, arrival_ns, ended in sorted(self._over, key=lambda item: item[0]):
+            self._recorders[copy.label].add(number, copy, arrival_ns, ended)
+        self._over.clear()
         for instance in span.unfinished:
             waited_ns = span.length_ns - instance.arrival_ns
             self._recorders[instance.copy.label].add_unfinished(instance.copy, waited_ns)

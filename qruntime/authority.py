@@ -10,8 +10,9 @@ its bodies come and go through `bodies` and `send_body`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
+from typing import Protocol
 
 from qruntime.actors import (
     Actor,
@@ -42,7 +43,7 @@ from qruntime.control import (
     SetTimerRow,
 )
 from qruntime.errors import QnosError
-from qruntime.kernel import Kernel, _is_stale, _Slot
+from qruntime.kernel import _OUTSIDE_RANK, Kernel, _is_stale, _Slot
 
 
 class Token(Message, frozen=True, gc=False):
@@ -50,6 +51,23 @@ class Token(Message, frozen=True, gc=False):
     effect."""
 
     n: int
+
+
+class Metering(Protocol):
+    """Adds up how busy nodes are on a timeline."""
+
+    def begin(self, is_on: bool = True) -> None:
+        """A timeline begins at 0, measured or not."""
+
+    def processor(self, node: str, times: Iterable[tuple[int, int]], safe_ns: int) -> None:
+        """A processor was in use from when to when; to -1: it still is. Nothing earlier than `safe_ns` will
+        happen in the world."""
+
+    def end(self, now_ns: int) -> None:
+        """The timeline is over."""
+
+    def take(self) -> dict[str, tuple[int, ...]]:
+        """By node what was measured, and begin to count anew."""
 
 
 class Remote:
@@ -99,6 +117,9 @@ class Authority(Kernel):
             slot.name: {other.name: distances[slot.name, other.name] for other in self._slots}
             for slot in self._slots
         }
+        self._declared = self._reach
+        self.meter: Metering | None = None
+        self.reported_ns = 0  # the time of the event that was reported last
         self._granted: dict[str, tuple[_Slot, int, int]] = {}  # who is busy, at which time and delta
         self._entered: dict[str, None] = {}  # actors that have had their first Start
         self.latest_ns = 0  # no event later than this was granted yet
@@ -113,14 +134,39 @@ class Authority(Kernel):
         """Whether nobody is busy and nothing is left to happen."""
         return not self._granted and not self._heap
 
-    def begin(self, shot: int) -> None:
-        """A fresh universe for `shot`."""
+    def begin(self, shot: int, serial: Sequence[str] = ()) -> None:
+        """A fresh universe for `shot`.
+
+        What one of the actors `serial` does may concern the others of them at once: they are granted events
+        one after another, in the order of time.
+        """
         self.shot = shot
+        self._reach = self._tightened(serial) if serial else self._declared
+        self.reported_ns = 0
         self.bodies.clear()
         self._granted.clear()
         self._entered.clear()
         self.latest_ns = 0
         self.reset(shot)
+
+    def _tightened(self, serial: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Distances with ways of no time among `serial`."""
+        declared = self._declared
+        into = {a: min(reach[c] for c in serial) for a, reach in declared.items()}
+        out = {b: min(declared[c][b] for c in serial) for b in declared}
+        return {a: {b: min(ns, into[a] + out[b]) for b, ns in to.items()} for a, to in declared.items()}
+
+    def join(self, actor: str, event: Event, at_ns: int) -> None:
+        """An input from outside that follows from an event at `at_ns`, which others may have passed already;
+        the actor itself has not, if it is one of `serial`."""
+        heappush(self._heap, (at_ns, 0, _OUTSIDE_RANK, self._outside_n, self._slot(actor), event))
+        self._outside_n += 1
+
+    @property
+    def safe_ns(self) -> int:
+        """No actor of this process will take an event that is earlier."""
+        times = [now for _, now, _ in self._granted.values()]
+        return min([*times, *(entry[0] for entry in self._heap[:1])], default=self.now_ns)
 
     def is_over(self, until_ns: int) -> bool:
         """Whether nobody is busy and nothing is left to happen up to `until_ns`."""
@@ -199,6 +245,7 @@ class Authority(Kernel):
             else:
                 effects.append(CancelTimer(row.timer))  # type: ignore[union-attr]
         self._pass_to(now)
+        self.reported_ns = now
         self._apply(slot, effects, now, delta)
 
     def _grant(self, slot: _Slot, event: Event, now: int, n: int) -> Grant:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import trio
 import zmq
 
 from qruntime.actors import Message
 from qruntime.control import (
     ControlMessage,
+    GoOn,
+    Halt,
     Leave,
     Run,
     RunDone,
@@ -64,13 +67,20 @@ class Client:
         """
         return trio.run(self._ask, question, timeout_s, look)
 
-    def run(self, order: Run, on_shot: Callable[[ShotDone], None], look: Callable[[], None]) -> RunDone:
-        """Order a run, hand over its shots in order, return when it is over.
+    def run(
+        self,
+        order: Run,
+        on_shot: Callable[[ShotDone], None],
+        look: Callable[[], None],
+        on_halt: Callable[[Halt], GoOn] | None = None,
+    ) -> RunDone:
+        """Order a run, hand over its shots in order, return when it is over; `on_halt` says how a stepwise
+        run goes on.
 
         `look` is called every now and then and raises if a process is gone. Raises the fault of a run that
         could not be finished.
         """
-        return trio.run(self._run, order, on_shot, look)
+        return trio.run(self._run, order, on_shot, look, on_halt)
 
     def leave(self) -> None:
         """Ask the network to end."""
@@ -116,7 +126,11 @@ class Client:
             await trio.lowlevel.checkpoint()
 
     async def _run(
-        self, order: Run, on_shot: Callable[[ShotDone], None], look: Callable[[], None]
+        self,
+        order: Run,
+        on_shot: Callable[[ShotDone], None],
+        look: Callable[[], None],
+        on_halt: Callable[[Halt], GoOn] | None,
     ) -> RunDone:
         self._heed_s = trio.current_time()  # which begins anew with every run of trio
         given_up, self._runs = self._runs, self._runs + 1  # answers to those come first
@@ -129,8 +143,10 @@ class Client:
             elif isinstance(message, ShotTrace):
                 early += message.records
             elif isinstance(message, ShotDone):
-                on_shot(ShotDone(message.shot, message.ended, early + message.records))
+                on_shot(msgspec.structs.replace(message, records=early + message.records))
                 early = ()
+            elif isinstance(message, Halt) and on_halt is not None:
+                self._world.send([encode_control(on_halt(message))])
             elif isinstance(message, RunDone):
                 self._runs = 0
                 if message.fault is not None:

@@ -131,7 +131,8 @@ class Report(Message, frozen=True, tag=63):
     """What an event caused, in order.
 
     Sends and timers are numbered together, from 0 in each universe. `ended` has the programs that ended
-    with it; `crash` is the traceback of a bug, else empty.
+    with it; `crash` is the traceback of a bug, else empty. `busy` is from when to when the processor of a
+    QNPU was in use, as far as that was not told yet; to -1 if it still is.
     """
 
     universe: int
@@ -139,6 +140,7 @@ class Report(Message, frozen=True, tag=63):
     effects: tuple[EffectRow, ...]
     ended: tuple[EndedRow, ...] = ()
     crash: str = ""
+    busy: tuple[tuple[int, int], ...] = ()
 
 
 class Ask(Message, frozen=True, tag=64):
@@ -196,7 +198,12 @@ class Leave(Message, frozen=True, tag=69):
 
 class Run(Message, frozen=True, tag=70):
     """A client asks for shots of an application, or of several at once (`more`); answers go to `reply_to`:
-    `ShotDone` in order, then `RunDone`."""
+    `ShotDone` in order, then `RunDone`.
+
+    With `metered` they say how busy nodes were. With `stepwise` the client says what starts when: a shot
+    begins when the one before is over, goes on up to `limit_ns` (-1: as long as anything happens), and stands
+    still at a `Halt` until a `GoOn`.
+    """
 
     reply_to: str
     load: Load
@@ -206,14 +213,37 @@ class Run(Message, frozen=True, tag=70):
     tracing: bool
     trace_path: str = ""
     more: tuple[Load, ...] = ()
+    metered: bool = False
+    stepwise: bool = False
+    limit_ns: int = -1
+
+
+class Halt(Message, frozen=True, tag=74):
+    """A stepwise shot stands still: programs ended, or else nothing is left to happen up to its limit."""
+
+    shot: int
+    now_ns: int
+    ended: tuple[EndedRow, ...] = ()
+
+
+class GoOn(Message, frozen=True, tag=75):
+    """Answer to `Halt`: load and begin these, then go on up to `limit_ns`; or with `over_ns` of 0 or more the
+    shot is over, and was so long."""
+
+    reply_to: str
+    loads: tuple[Load, ...]
+    limit_ns: int
+    over_ns: int = -1
 
 
 class ShotDone(Message, frozen=True, tag=71):
-    """One shot is over: how its programs ended, and its trace if it was asked for."""
+    """One shot is over: how its programs ended, and its trace and what a `Meter` took if these were asked
+    for."""
 
     shot: int
     ended: tuple[EndedRow, ...]
     records: tuple[Record, ...] = ()
+    busy: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
 
 
 class RunDone(Message, frozen=True, tag=72):
@@ -300,9 +330,11 @@ class NetworkState(Message, frozen=True, tag=86):
 
 ControlMessage = (
     Hello | Welcome | Grant | Report | Ask | Answer | Forget | Load | Loaded | Leave
-    | Run | ShotDone | RunDone | ShotTrace
+    | Run | Halt | GoOn | ShotDone | RunDone | ShotTrace
     | SubmitApp | AskSession | CancelSession | AskNetwork | SessionState | SessionList | NetworkState
 )  # fmt: skip
+
+Ends = Report | Halt | ShotDone | SessionState  # what has programs in it that ended
 
 _decoder: Final[msgspec.msgpack.Decoder[ControlMessage]] = msgspec.msgpack.Decoder(
     ControlMessage, ext_hook=untag_tuple
@@ -366,7 +398,11 @@ def _tagged_order(order: Run | SubmitApp) -> Run | SubmitApp:
     return tagged
 
 
-def _tagged_ends(message: Report | ShotDone | SessionState) -> Report | ShotDone | SessionState:
+def _tagged_step(step: GoOn) -> GoOn:
+    return msgspec.structs.replace(step, loads=tuple(map(_tagged_load, step.loads)))
+
+
+def _tagged_ends(message: Ends) -> Ends:
     if not message.ended:
         return message
     ended = tuple(msgspec.structs.replace(row, value=tag_tuples(row.value)) for row in message.ended)
@@ -380,6 +416,8 @@ def _tagged_list(message: SessionList) -> Any:
 _TO_WIRE: Final[dict[type[Message], Callable[[Any], Message]]] = {
     Load: _tagged_load,
     Run: _tagged_order,
+    GoOn: _tagged_step,
+    Halt: _tagged_ends,
     SubmitApp: _tagged_order,
     Report: _tagged_ends,
     ShotDone: _tagged_ends,
@@ -390,7 +428,7 @@ _TO_WIRE: Final[dict[type[Message], Callable[[Any], Message]]] = {
 
 def _check_values(message: ControlMessage) -> None:
     """`ProgramError` unless every value of a program in the message is one that `normalise` lets pass."""
-    if isinstance(message, Report | ShotDone | SessionState):
+    if isinstance(message, Ends):
         for row in message.ended:
             normalise(row.value, f"the result of {row.role}")
     elif isinstance(message, Load):
@@ -399,6 +437,9 @@ def _check_values(message: ControlMessage) -> None:
                 normalise(value, f"input {role}.{name}")
     elif isinstance(message, Run | SubmitApp):
         for load in (message.load, *(message.more if isinstance(message, Run) else ())):
+            _check_values(load)
+    elif isinstance(message, GoOn):
+        for load in message.loads:
             _check_values(load)
     elif isinstance(message, SessionList):
         for state in message.sessions:

@@ -276,6 +276,9 @@ class Host:
             self.service.crashed(error)
             return
         universe.taken[report.actor] = universe.taken.get(report.actor, 0) + 1
+        if report.busy and universe.authority.meter is not None:
+            node = report.actor.partition("/")[0]
+            universe.authority.meter.processor(node, report.busy, universe.authority.safe_ns)
         if report.ended:
             self.service.ended(universe, report.ended)
         self.advance(universe)
@@ -309,11 +312,13 @@ class Host:
 
     def advance(self, universe: Universe) -> None:
         """Grant what may be granted; if nothing is left to happen, look whether somebody waits in vain."""
+        if universe.is_held:
+            return
         authority = universe.authority
         again = True
         while again:
             again = False
-            limit_ns = self.until_ns
+            limit_ns = self.until_ns if universe.limit_ns is None else universe.limit_ns
             if limit_ns is None and self._pace.is_set:
                 limit_ns = self._pace.limit_ns(time.monotonic(), authority.now_ns)
             for actor, grant in authority.advance(limit_ns):
@@ -325,6 +330,13 @@ class Host:
         if authority.is_quiet and universe.answers is None and self.service.waiting_in_vain(universe):
             universe.answers = {}
             self.ask(universe)
+        elif (
+            universe.limit_ns is not None
+            and universe.answers is None
+            and not universe.is_held
+            and authority.is_over(universe.limit_ns)
+        ):
+            self.service.reached(universe)
         elif self.until_ns is not None and universe.answers is None and authority.is_over(self.until_ns):
             self.leaving = True
 

@@ -21,6 +21,7 @@ from qruntime.control import (
     CancelSession,
     ControlMessage,
     Forget,
+    GoOn,
     Grant,
     Hello,
     Leave,
@@ -38,7 +39,7 @@ from qruntime.wire import VERSION, decode
 
 WORLD: Final = "world"
 _LOGGED = 100  # refusals of one process that are logged; the others are only counted
-_ORDERS = (Run, SubmitApp, AskSession, CancelSession, AskNetwork, Leave)
+_ORDERS = (Run, GoOn, SubmitApp, AskSession, CancelSession, AskNetwork, Leave)
 _ACCOUNTS = (Hello, Report, Answer, Loaded)
 _FROM_WORLD = (Grant, Ask, Forget, Load, Welcome, Leave)
 

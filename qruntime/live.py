@@ -163,6 +163,9 @@ class LiveSessions:
         self._next_input()
         self._host.leaving = self._host.leaving or self._host.until_ns is not None
 
+    def reached(self, universe: Universe) -> None:
+        """Its universe has no limit of its own."""
+
     def answered(self) -> None:
         """Everybody who is not busy has said how it is: tell the curious, and the news of the dead."""
         while self._unmourned:

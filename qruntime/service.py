@@ -16,11 +16,13 @@ from qruntime.errors import QnosError
 class Universe:
     """One network on one timeline."""
 
-    __slots__ = ("answers", "authority", "taken")
+    __slots__ = ("answers", "authority", "is_held", "limit_ns", "taken")
 
     def __init__(self, authority: Authority) -> None:
         self.authority = authority
         self.answers: dict[str, Answer] | None = None  # being asked who waits, None while things happen
+        self.is_held = False  # nothing is granted until its service has heard what is next
+        self.limit_ns: int | None = None  # nothing later is granted
         self.taken: dict[str, int] = {}  # events that each actor took, and reported what they caused
 
     @property
@@ -49,6 +51,9 @@ class Service(Protocol):
 
     def stuck(self, universe: Universe) -> None:
         """Programs have not ended, and none of them waits for anything that could be told."""
+
+    def reached(self, universe: Universe) -> None:
+        """Nothing is left to happen up to `limit_ns` of this universe."""
 
     def answered(self) -> None:
         """Everybody has answered an `Ask`."""

@@ -73,7 +73,7 @@ class Hosted:
     """What a process offers its shell: the actor's name and maker, and what only a CNPU does.
 
     `ended(actor, k)` gives the programs that ended after the first k, `status(actor)` the process table and
-    the number of free qubits of a QNPU.
+    the number of free qubits of a QNPU, `busy(actor)` when its processor was in use, as far as not told yet.
     """
 
     def __init__(
@@ -83,12 +83,14 @@ class Hosted:
         load: Callable[[Load], None],
         ended: Callable[[Any, int], Sequence[EndedRow]] | None = None,
         status: Callable[[Any], tuple[Sequence[ProcessStatus], int]] | None = None,
+        busy: Callable[[Any], Sequence[tuple[int, int]]] | None = None,
     ) -> None:
         self.name = name
         self.make = make
         self.load = load
         self.ended = ended
         self.status = status
+        self.busy = busy
 
 
 class _Universe:
@@ -195,7 +197,9 @@ class Shell:
         try:
             effects = universe.actor.handle(event, grant.now_ns)
             rows = tuple([self._row(grant.universe, universe, effect, riders) for effect in effects])
-            report = Report(grant.universe, self._hosted.name, rows, self._newly_ended(universe))
+            busy = () if self._hosted.busy is None else tuple(self._hosted.busy(universe.actor))
+            ended = self._newly_ended(universe)
+            report = Report(grant.universe, self._hosted.name, rows, ended, busy=busy)
             data = encode_control(report)
         except Exception:
             report = Report(grant.universe, self._hosted.name, (), (), traceback.format_exc())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from qruntime.actors import Start
 from qruntime.authority import Authority
 from qruntime.control import (
     AskNetwork,
@@ -16,6 +17,8 @@ from qruntime.control import (
     CancelSession,
     ControlMessage,
     EndedRow,
+    GoOn,
+    Halt,
     Load,
     Loaded,
     NetworkState,
@@ -36,11 +39,15 @@ if TYPE_CHECKING:
 
 
 class _Shot:
-    """What a universe has brought so far."""
+    """What a universe has brought so far: how programs ended, or only how many did if the client is told at
+    once."""
 
-    __slots__ = ("ended", "trace")
+    __slots__ = ("ended", "halted_ns", "over", "programs", "trace")
 
-    def __init__(self, trace: Trace | None) -> None:
+    def __init__(self, programs: int, trace: Trace | None) -> None:
+        self.programs = programs
+        self.over = 0
+        self.halted_ns = 0
         self.trace = trace
         self.ended: list[EndedRow] = []
 
@@ -58,10 +65,15 @@ class _Job:
         self.finished: dict[int, ShotDone] = {}
         self.to_load: list[str] = []
         self.fault: Fault | None = None
+        self.step: GoOn | None = None  # what is being loaded for the shot that stands still
 
 
 class Shots:
-    """The service of a network that runs shots, one client's run after another."""
+    """The service of a network that runs shots, one client's run after another.
+
+    The client of a stepwise run hears of every program that ends, and says what starts because of it; until
+    it has, its shot stands still.
+    """
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -79,7 +91,12 @@ class Shots:
         """Queue a run."""
         if isinstance(message, Run):
             self._queue.append(message)
+            job = self._job
+            if job is not None and job.request.stepwise and job.request.reply_to == message.reply_to:
+                self.crashed(QnosError("its client has begun another run"))  # and will never say how to go on
             self._go_on()
+        elif isinstance(message, GoOn):
+            self._take_step(message)
         elif isinstance(message, AskNetwork):
             state = NetworkState(
                 0, self._job is None, self._host.grants, self._host.refusals.count, 0, {}, {}
@@ -108,28 +125,39 @@ class Shots:
         self._go_on()
 
     def ended(self, universe: Universe, rows: Sequence[EndedRow]) -> None:
-        """Keep how programs ended."""
-        self._shots[universe.number].ended += rows
+        """Keep how programs ended, or tell the client at once."""
+        shot, job = self._shots[universe.number], self._job
+        assert job is not None
+        shot.over += len(rows)
+        if job.request.stepwise:
+            self._halt(universe, rows)
+        else:
+            shot.ended += rows
 
     def waiting_in_vain(self, universe: Universe) -> bool:
-        """Nothing is left to happen: if every program has ended, so has the shot."""
+        """Nothing is left to happen: if every program has ended, so has the shot, or its client has more."""
         job = self._job
         if job is None:
             return False
         shot = self._shots[universe.number]
-        if len(shot.ended) < job.programs:
+        if shot.over < shot.programs:
             return True
-        del self._shots[universe.number]
-        self._host.close_universe(universe)
+        if job.request.stepwise:
+            self._halt(universe, ())
+            return False
         self._spare.append(universe.authority)
-        records = () if shot.trace is None else tuple(shot.trace.end())
-        number = universe.authority.shot
-        job.finished[number] = ShotDone(number, tuple(shot.ended), records)
-        self._go_on()
+        self._over(job, universe, max((row.ended_ns for row in shot.ended), default=0))
         return False
 
+    def reached(self, universe: Universe) -> None:
+        """The client says whether there is more."""
+        self._halt(universe, ())
+
     def stuck(self, universe: Universe) -> None:
-        """A bug of ours: end the run."""
+        """A bug of ours: end the run. In a stepwise one programs may wait for what starts later."""
+        if self._job is not None and self._job.request.stepwise:
+            self._halt(universe, ())
+            return
         self.crashed(QnosError(f"programs neither end nor wait in shot {universe.authority.shot}"))
 
     def answered(self) -> None:
@@ -142,6 +170,60 @@ class Shots:
             self._job.to_load.clear()
             self._job.fault = Fault.of(error)
             self._go_on()
+
+    def _halt(self, universe: Universe, rows: Sequence[EndedRow]) -> None:
+        """Let the client decide how to go on."""
+        assert self._job is not None
+        universe.is_held = True
+        authority = universe.authority
+        shot = self._shots[universe.number]
+        shot.halted_ns = authority.reported_ns  # others, who are busy, may report later times
+        self._host.reply(self._job.request.reply_to, Halt(authority.shot, shot.halted_ns, tuple(rows)))
+
+    def _take_step(self, step: GoOn) -> None:
+        """Load what is to begin, or end the shot."""
+        job, universes = self._job, self._host.universes()
+        if job is None or not job.request.stepwise or job.request.reply_to != step.reply_to:
+            return
+        if not universes or not universes[0].is_held or job.step is not None:
+            return
+        (universe,) = universes
+        if step.over_ns >= 0:
+            self._loaded = ()  # more was loaded since
+            self._over(job, universe, step.over_ns, forget=True)
+            return
+        job.step = step
+        for load in step.loads:
+            for actor in _cnpus(load):
+                job.to_load.append(actor)
+                self._host.send(actor, load)
+        self._go_on()
+
+    def _go_further(self, job: _Job, step: GoOn) -> None:
+        """All is loaded that is to begin."""
+        job.step = None
+        (universe,) = self._host.universes()
+        shot = self._shots[universe.number]
+        shot.programs += sum(len(load.roles) for load in step.loads)
+        for actor in dict.fromkeys(actor for load in step.loads for actor in _cnpus(load)):
+            universe.authority.join(actor, Start(), shot.halted_ns)
+        universe.limit_ns = None if step.limit_ns < 0 else step.limit_ns
+        universe.is_held = False
+        self._host.advance(universe)
+
+    def _over(self, job: _Job, universe: Universe, length_ns: int, forget: bool = False) -> None:
+        """A shot is over."""
+        shot = self._shots.pop(universe.number)
+        self._host.close_universe(universe, forget)
+        records = () if shot.trace is None else tuple(shot.trace.end())
+        busy: dict[str, tuple[int, ...]] = {}
+        meter = universe.authority.meter
+        if job.request.metered and meter is not None:
+            meter.end(length_ns)
+            busy = meter.take()
+        number = universe.authority.shot
+        job.finished[number] = ShotDone(number, tuple(shot.ended), records, busy)
+        self._go_on()
 
     def _forget_shots(self) -> None:
         for universe in self._host.universes():
@@ -165,12 +247,18 @@ class Shots:
         assert job is not None
         if job.to_load:
             return
+        if job.step is not None:
+            if job.fault is None:
+                self._go_further(job, job.step)
+                return
+            self._forget_shots()
         while job.next_done in job.finished:
             self._hand_over(job.request.reply_to, job.finished.pop(job.next_done))
             job.next_done += 1
         if job.fault is None and job.next_done < job.end_shot:
             try:
-                while job.next_shot < job.end_shot and len(self._shots) < job.request.in_flight:
+                most = 1 if job.request.stepwise else job.request.in_flight
+                while job.next_shot < job.end_shot and len(self._shots) < most:
                     self._begin_shot(job)
                 return
             except QnosError as error:  # a device model cannot begin
@@ -187,7 +275,7 @@ class Shots:
         last = max(0, len(records) - 1) // RECORDS_PER_MESSAGE * RECORDS_PER_MESSAGE
         for start in range(0, last, RECORDS_PER_MESSAGE):
             self._host.reply(address, ShotTrace(done.shot, records[start : start + RECORDS_PER_MESSAGE]))
-        self._host.reply(address, ShotDone(done.shot, done.ended, records[last:]))
+        self._host.reply(address, ShotDone(done.shot, done.ended, records[last:], done.busy))
 
     def _begin_job(self, request: Run) -> None:
         self._job = job = _Job(request)
@@ -214,6 +302,16 @@ class Shots:
             trace = Trace()
             trace.begin(number)
             authority.on_record = trace.on_record
-        self._shots[universe.number] = _Shot(trace)
-        authority.begin(number)
+        self._shots[universe.number] = _Shot(job.programs, trace)
+        stepwise = job.request.stepwise
+        authority.begin(number, self._host.cnpus if stepwise else ())
+        if stepwise and job.request.limit_ns >= 0:
+            universe.limit_ns = job.request.limit_ns
+        if authority.meter is not None:
+            authority.meter.begin(job.request.metered)
         self._host.advance(universe)
+
+
+def _cnpus(load: Load) -> list[str]:
+    """The actors that run the programs of an application."""
+    return list(dict.fromkeys(f"{load.placement[role]}/cnpu" for role in load.roles))

@@ -20,6 +20,7 @@ EXPERIMENTS: Final = {
     "delegation": "Delegated computation on QNodeOS nodes: latency budget, fidelity against storage time",
     "multitasking": "Delegated computation and local tomography side by side and one after another",
     "deadlines": "Deadlines missed against load, under every scheduler, with preemption and without",
+    "admission": "Deadlines and throughput against offered load, with admission control and without",
 }
 
 

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from qnos.experiments import block
-from qnos.experiments.experiment import Check, Column, Options, Row, Size, select, values
+from qnos.experiments.experiment import Check, Column, Options, Row, Size, mean_of, select, values
 from qnos.experiments.panels import Panel, Series
 from qnos.experiments.runs import run, schedulers
 from qnos.workload import Arrival, Entry
@@ -94,8 +94,8 @@ def measure(point: dict[str, Any]) -> list[Row]:
         }
         shares = {kind: [session[which] for session in seen] for which, kind in enumerate(("missed", *KINDS))}
         for column, sampled in (*shares.items(), ("excess", excess)):
-            row[column], row[f"{column}_err"] = (None, None) if sampled is None else _mean(sampled)
-        row["u_local"] = _mean([session[3] for session in seen])[0]
+            row[column], row[f"{column}_err"] = (None, None) if sampled is None else mean_of(sampled)
+        row["u_local"] = mean_of([session[3] for session in seen])[0]
         row["instances"] = round(sum(session[4] for session in seen))
         row["seed"] = point["seed"]
         found.append(row)
@@ -136,12 +136,6 @@ def _sessions(point: dict[str, Any], scheduler: str) -> list[tuple[float, ...]]:
             )
         )
     return found
-
-
-def _mean(sampled: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard error."""
-    mean = sum(sampled) / len(sampled)
-    return mean, math.sqrt(sum((x - mean) ** 2 for x in sampled) / (len(sampled) - 1) / len(sampled))
 
 
 # --- what should come out --------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import Any, Final
 from qnos import api
 from qnos.experiments import budget
 from qnos.experiments.budget import LATENCIES, MS, NETWORK, PLACEMENT
-from qnos.experiments.experiment import Check, Column, Options, Row, Size, select, values
+from qnos.experiments.experiment import Check, Column, Options, Row, Size, mean_of, select, values
 from qnos.experiments.panels import Panel, Series
 from qruntime.errors import ConfigError, QnosError
 
@@ -77,8 +77,7 @@ def _latencies(point: dict[str, Any]) -> list[Row]:
 def _row(
     point: dict[str, Any], what: str, expected: float, sampled: Sequence[float], tolerance: float
 ) -> Row:
-    mean = math.fsum(sampled) / len(sampled)
-    spread = math.fsum((value - mean) ** 2 for value in sampled)
+    mean, error = mean_of(sampled)
     return {
         "kind": point["kind"],
         "what": what,
@@ -86,7 +85,7 @@ def _row(
         "expected": expected,
         "tolerance": tolerance,
         "ours": mean,
-        "ours_err": math.sqrt(spread / (len(sampled) - 1) / len(sampled)),
+        "ours_err": error,
         "difference": mean - expected,
         "sigma": None,
         "seed": point["seed"],

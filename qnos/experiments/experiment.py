@@ -155,6 +155,13 @@ def values(rows: Sequence[Row], column: str) -> list[Any]:
     return list(dict.fromkeys(row[column] for row in rows))
 
 
+def mean_of(sampled: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard error of two or more independent samples."""
+    mean = math.fsum(sampled) / len(sampled)
+    squares = math.fsum((value - mean) ** 2 for value in sampled)
+    return mean, math.sqrt(squares / (len(sampled) - 1) / len(sampled))
+
+
 def pooled(rows: Sequence[Row], name: str) -> tuple[float, float]:
     """Mean and standard error of all samples of independent rows: ``name``, ``name_err`` and ``name_n`` are
     the mean, the error and the number of samples of each."""

@@ -32,11 +32,13 @@ def run(
     seed: int,
     shots: int = 1,
     until_ns: int | None = None,
+    schedule: str | None = None,
+    admission: bool = True,
 ) -> WorkloadResult:
     """The entries beside each other; `QnosError` if a program or a metric fails, as no figure would then mean
     what it says."""
     result = api.run(
-        Workload(name, tuple(entries)),
+        Workload(name, tuple(entries), schedule=schedule, admission=admission),
         with_values(network, {**PATIENT, **values}),
         shots=shots,
         seed=seed,

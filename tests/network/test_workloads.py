@@ -193,7 +193,11 @@ def test_nothing_of_instances_that_are_over_stays_behind() -> None:
             count += 1
             cnpus = timeline.cnpus.values()
             held = [len(part) for cnpu in cnpus for part in (cnpu.ended, cnpu._routes, cnpu._mailboxes)]
-            held += [len(timeline._running), len(timeline._leaving), len(timeline.kernel._heap) // 100]
+            held += [
+                len(timeline.instances.running),
+                len(timeline._leaving),
+                len(timeline.kernel._heap) // 100,
+            ]
 
         timeline.shot(0, look)
         return held, count

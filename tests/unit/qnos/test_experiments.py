@@ -21,6 +21,7 @@ from qruntime.errors import ConfigError
 TINY = {
     "delegation": Options(quick=True, shots=60, seed=4),
     "multitasking": Options(quick=True, shots=60, schedulers=("edf",), seed=4),
+    "admission": Options(quick=True, until_ns=800_000_000, seed=4),
     "deadlines": Options(quick=True, until_ns=40_000_000, schedulers=("edf", "qnodeos"), seed=4),
 }
 ROWS: dict[str, list[dict[str, Any]]] = {}
@@ -116,9 +117,33 @@ def test_checks_of_delegation_can_fail(kind: str) -> None:
     assert [what.partition(":")[0] for what in failing("delegation", rows)] == [kind]
 
 
-def test_delegation_compares_no_schedulers() -> None:
+@pytest.mark.parametrize("name", ["delegation", "admission"])
+def test_experiment_that_compares_no_schedulers_says_so(name: str) -> None:
     with pytest.raises(ConfigError, match="compares no schedulers"):
-        named("delegation").points(named("delegation").QUICK, Options(schedulers=("edf",)))
+        named(name).points(named(name).QUICK, Options(schedulers=("edf",)))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda row: row.update(missed=0.3, missed_err=0.01), "with admission control at most"),
+        (lambda row: row.update(missed=0.01, missed_err=0.01), "misses more without"),
+        (lambda row: row.update(in_time_per_s=2.0 * row["programs"]), "it gets less done"),
+    ],
+)
+def test_checks_of_admission_can_fail(change: Any, what: str) -> None:
+    rows = rows_of("admission")
+    for row in rows:
+        change(row)
+    assert any(what in check for check in failing("admission", rows))
+
+
+def test_admission_control_refuses_from_full_load_on() -> None:
+    for row in rows_of("admission"):
+        refused = row["programs"] - row["admitted"]
+        assert row["admission"] == "on" or not refused
+        assert row["offered"] > 1 or not refused
+    assert any(row["admitted"] < row["programs"] for row in rows_of("admission"))
 
 
 def test_loads_of_deadlines_are_what_the_processor_does() -> None:

@@ -123,7 +123,6 @@ def test_what_has_no_end_needs_the_end_of_a_session() -> None:
         (["lgt", "--until", "soon"], "--until is 'soon'; allowed: a time such as 2000s"),
         (["bqc,lgt", "--set", "client.alpha=1"], "APP.ROLE.NAME=VALUE is expected"),
         (["bqc,lgt", "--post-select"], "--post-select is for one application"),
-        (["bqc,lgt", "--until", "1s", "--processes"], "a session (--until) is for one process"),
     ],
 )
 def test_wrong_call_is_told(arguments: list[str], says: str) -> None:

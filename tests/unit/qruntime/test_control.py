@@ -128,6 +128,7 @@ def test_other_readers_see_plain_messagepack() -> None:
         ],
         [[0, "alice", 3, {"m": pair, "raw": b"\xff"}, None, "", 0, 14_020_150, [[5, "measured"]]]],
         "",
+        [[13_000_000, 14_000_000], [14_000_000, -1]],
     ]
 
 
