@@ -27,8 +27,17 @@ from qnpu.traps import Trap, failure_tag
 from qnpu.waits import lack_of, waits_of, who_must_give_way
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
 from qruntime.errors import DriverError, Fault, PredecessorAborted, QnosError, error_of
+from qruntime.inspection import Inspect, Inspected
 from qruntime.limits import GROUP_QUBITS
-from qruntime.messages import Aborted, Attempted, Done, Herald, Outcome, RequestFailed, Response
+from qruntime.messages import (
+    Aborted,
+    Attempted,
+    Done,
+    Herald,
+    Outcome,
+    RequestFailed,
+    Response,
+)
 from qruntime.rng import Stream, Streams
 
 
@@ -126,8 +135,15 @@ class Qnpu:
             self.network.on_herald(message)  # type: ignore[arg-type]
         elif cls is Attempted:
             self.network.on_attempted(message, now_ns)  # type: ignore[arg-type]
+        elif cls is Inspected:
+            self._on_inspected(message)  # type: ignore[arg-type]
         elif src in self._peer_ids:
             self.netstack.agreement.take(self._peer_ids[src], message, now_ns)
+
+    def _on_inspected(self, message: Inspected) -> None:
+        process = next((p for p in self.processes.values() if p.pid == message.pid), None)
+        if process is not None:
+            self.send_cnpu(process.owner, message)
 
     def _on_outcome(self, outcome: Outcome, now_ns: int) -> None:
         response = outcome.response
@@ -372,6 +388,10 @@ class Qnpu:
         """Answer a CNPU; the fixed cost of a subroutine rides on the way of its result."""
         delay = self._cnpu_latency_ns + (self.settings.subroutine_ns if finished else 0)
         self._effects.append(Send(owner, message, delay))
+
+    def ask_world(self, message: Inspect) -> None:
+        """A question that the device does not hear."""
+        self._effects.append(Send(self._world, message, 0))
 
     def send_peer(self, actor: str, peer: int, message: Any) -> None:
         """A link-layer message."""

@@ -68,6 +68,7 @@ class NetworkStack:
 
         Raises `Trap` if it can never be met.
         """
+        socket += process.first_socket
         link, remote_socket, socket_fidelity = self._socket(process, peer, socket)
         arguments = process.arrays.get(args)
         if arguments is None:
@@ -97,6 +98,7 @@ class NetworkStack:
 
     def receive(self, process: Process, peer: int, socket: int, ids: int, results: int, now_ns: int) -> None:
         """recv_epr: offer to take part in the peer's request on this socket."""
+        socket += process.first_socket
         link, remote_socket, _ = self._socket(process, peer, socket)
         array = process.arrays.get(results)
         if array is None or not array or len(array) % ENTRIES_PER_PAIR:
@@ -125,7 +127,8 @@ class NetworkStack:
             )
         found = process.sockets.get(socket)
         if found is None or found[0] != peer:
-            raise epr_trap("CREATE", f"the program has no open EPR socket {socket} to {self._name(peer)}")
+            own = socket - process.first_socket
+            raise epr_trap("CREATE", f"the program has no open EPR socket {own} to {self._name(peer)}")
         return link, found[1], found[2]
 
     def _open(

@@ -113,6 +113,7 @@ class Process:
         "deadline_ns",
         "device_end_ns",
         "failed",
+        "first_socket",
         "flavour",
         "left_ns",
         "max_qubits",
@@ -148,6 +149,7 @@ class Process:
         now_ns: int,
         deadline_ns: int | None = None,
         weight: int = 1,
+        first_socket: int = 0,
     ):
         self.pid = pid
         self.owner = owner  # actor name of its CNPU
@@ -157,6 +159,7 @@ class Process:
         self.priority = priority
         self.deadline_ns = deadline_ns
         self.weight = weight
+        self.first_socket = first_socket  # what its subroutines call EPR socket 0
         self.started_ns = now_ns
         self.state = "idle"
         self.arrival = 0  # order in which processes became ready

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from qdriver.spec import VirtualQubit
 from qnpu.process import Process, Subroutine
 from qruntime.errors import Fault, LimitError, QnosError, SubroutineError
+from qruntime.inspection import Inspect, Inspected
 from qruntime.limits import EPR_SOCKETS, PROCESSES, RETURNED_VALUES, SUBROUTINES_QUEUED
 from qruntime.messages import (
     Aborted,
@@ -51,7 +53,7 @@ def register(qnpu: Qnpu, src: str, call: Register, now_ns: int) -> None:
         return _refuse(qnpu, src, call.pid, "register", error)
     process = Process(
         call.pid, src, call.app, call.max_qubits, call.flavour, call.priority, now_ns,
-        call.deadline_ns, call.weight,
+        call.deadline_ns, call.weight, call.first_socket,
     )  # fmt: skip
     qnpu.processes[src, call.pid] = process
     for socket, remote_node, remote_socket, min_fidelity in call.sockets:
@@ -142,6 +144,23 @@ def read_memory(qnpu: Qnpu, src: str, call: ReadMemory, now_ns: int) -> None:
     return None
 
 
+def inspect(qnpu: Qnpu, src: str, call: Inspect, now_ns: int) -> None:
+    """Pass the question on to the world, which alone knows states; the answer goes through us as well."""
+    process = qnpu.processes.get((src, call.pid))
+    try:
+        if process is None:
+            raise _unknown(call.pid)
+        places = []
+        for virtual in call.qubits:
+            if VirtualQubit(virtual) not in process.virtual:
+                raise SubroutineError(f"virtual qubit {virtual} is not bound")
+            places.append(int(process.virtual[VirtualQubit(virtual)]))
+    except SubroutineError as error:
+        qnpu.send_cnpu(src, Inspected(call.pid, call.ref, (), error.message))
+    else:
+        qnpu.ask_world(Inspect(call.pid, call.ref, call.scope, tuple(places)))
+
+
 def stop(qnpu: Qnpu, src: str, call: Stop, now_ns: int) -> None:
     """The process is gone: its qubits are free, its requests withdrawn."""
     process = qnpu.processes.get((src, call.pid))
@@ -185,4 +204,5 @@ SYSCALLS: dict[type[Any], Callable[..., None]] = {
     ReadMemory: read_memory,
     Stop: stop,
     Status: status,
+    Inspect: inspect,
 }

@@ -15,6 +15,7 @@ import msgspec
 
 from qruntime.actors import Message
 from qruntime.errors import Fault
+from qruntime.inspection import Inspect, Inspected
 
 # --- CNPU -> QNPU: system calls -------------------------------------------------------------------
 
@@ -24,6 +25,7 @@ class Register(Message, frozen=True, tag=1):
 
     The CNPU chooses `pid`, unique on its node for the life of the network. What `priority` (higher is more
     urgent), `deadline_ns` (simulated time) and `weight` (1 or more) mean is up to the scheduling policy.
+    What subroutines call EPR socket k is socket `first_socket` + k.
     """
 
     pid: int
@@ -34,6 +36,7 @@ class Register(Message, frozen=True, tag=1):
     sockets: tuple[tuple[int, int, int, int], ...] = ()
     deadline_ns: int | None = None
     weight: int = 1
+    first_socket: int = 0
 
 
 class OpenEprSocket(Message, frozen=True, tag=2):
@@ -426,8 +429,8 @@ class Attempted(Message, frozen=True, tag=44):
 
 
 AnyMessage = (
-    Register | OpenEprSocket | Submit | Cancel | ReadMemory | Stop | Status
-    | Refused | Done | Aborted | RequestFailed | Memory | StatusReport
+    Register | OpenEprSocket | Submit | Cancel | ReadMemory | Stop | Status | Inspect
+    | Refused | Done | Aborted | RequestFailed | Memory | StatusReport | Inspected
     | LinkAdd | LinkAck | LinkReject | LinkClaim | LinkWithdraw | LinkExpire | LinkExpireAck
     | ClassicalMessage | ProgramEnded
     | Operate | Entangle | Outcome | Herald | Attempted

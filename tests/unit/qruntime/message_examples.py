@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from qruntime import messages as m
 from qruntime.actors import Message
 from qruntime.errors import Fault
+from qruntime.inspection import Inspect, Inspected, Picture, Scope
 from tests.unit.qruntime import program_values
 
 TYPES: tuple[type[Message], ...] = typing.get_args(m.AnyMessage)
@@ -44,19 +45,21 @@ _CNOT = m.DeviceOp(m.OpCode.TWO_QUBIT, 1500, "cnot", 0, 1)
 _MEASURE = m.DeviceOp(m.OpCode.MEASURE, 2500, "", 0, ref=6)
 
 EXAMPLES: tuple[Message, ...] = (
-    m.Register(3, "bqc", 2, "nv", 1, ((0, 1, 0, 80), (1, 2, 0, 100)), 5_000_000, 3),
+    m.Register(3, "bqc", 2, "nv", 1, ((0, 1, 0, 80), (1, 2, 0, 100)), 5_000_000, 3, 1024),
     m.OpenEprSocket(3, 1, 2, 0, 75),
     m.Submit(3, 0, b"\x00\x01\xff"),
     m.Cancel(3, 1),
     m.ReadMemory(3, 17, (0, 48), (0, 5)),
     m.Stop(3),
     m.Status(18),
+    Inspect(3, 19, Scope.ENTANGLED, (0, 2)),
     m.Refused(3, "register", Fault("LIMIT", "4096 processes are registered", {})),
     m.Done(3, 0, ((0, 1), (48, -7)), ((0, (1, None, 2**31 - 1)), (1, ()))),
     m.Aborted(3, 1, _FAULT),
     m.RequestFailed(3, _FAULT),
     m.Memory(3, 17, ((0, 1), (48, None)), ((0, (1, None)), (5, None))),
     m.StatusReport(18, (m.ProcessStatus(3, "bqc", "waiting", 1, (0, 1), 2),), 4),
+    Inspected(3, 19, (Picture((("alice", 0),), (0.5, 0.0, 0.25, -0.25, 0.25, 0.25, 0.5, 0.0)),), "why"),
     m.LinkAdd(0, 5, 1, -1, _REQUEST),
     m.LinkAck(0, 5, 1, 4, 0),
     m.LinkReject(0, 5, 3, "no open socket"),
@@ -118,6 +121,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     int: program_values.integers,
     str: program_values.texts,
     bool: st.booleans(),
+    float: st.floats(allow_nan=False),
     bytes: st.binary(max_size=12),
     type(None): st.none(),
     Any: program_values.values,

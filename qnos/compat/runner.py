@@ -1,0 +1,113 @@
+"""Runs of blocking programs: one timeline on a network, all programs in this interpreter.
+
+`run_guests(network, bodies, ...)` is the call: a body per node is called in a greenlet of its own, with its
+`Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from cnpu.launch import Ended, Launch
+from cnpu.node import Node
+from qnos.assembly import assemble
+from qnos.compat.chance import Chance
+from qnos.compat.clock import CLOCK
+from qnos.compat.guest import Guest
+from qnos.config import NetworkConfig
+from qnos.launching import launch_of
+from qruntime.errors import ConfigError, ProgramError, QnosError
+from qruntime.kernel import Kernel
+
+if TYPE_CHECKING:
+    from qruntime.actors import Emit
+
+Body = Callable[[Guest], Any]
+OnRecord = Callable[[str, "Emit"], None]
+
+
+class Over(BaseException):
+    """A program failed, and with it the run: carries the error to the caller, past everything on its way."""
+
+    def __init__(self, end: Ended) -> None:
+        super().__init__(str(end.error))
+        self.end = end
+
+
+def launches_of(
+    app: str, network: NetworkConfig, bodies: Mapping[str, Body], chances: Mapping[str, Chance | None]
+) -> dict[str, Launch]:
+    """Node -> the native program around its body."""
+    placement = {node: node for node in network.node_names}
+    return {
+        node: launch_of(app, "vanilla", node, _main(body, chances.get(node)), {}, placement)
+        for node, body in bodies.items()
+    }
+
+
+def _main(body: Body, chance: Chance | None) -> Callable[..., Any]:
+    async def main(node: Node) -> None:
+        guest = Guest(node, chance)
+        await guest.run(lambda: body(guest))
+
+    return main
+
+
+def run_guests(
+    app: str,
+    network: NetworkConfig,
+    bodies: Mapping[str, Body],
+    *,
+    seed: int = 0,
+    number: int = 0,
+    chances: Mapping[str, Chance | None] | None = None,
+    on_record: OnRecord | None = None,
+    processes: bool = False,
+) -> int:
+    """Call every body on its node and return when all are over: the simulated time at the end, in ns.
+
+    Random numbers are those of run `number` under `seed`. The first body that fails ends the run; its error
+    is raised, as it is. With `processes` QNPUs and the world are processes of their own.
+    """
+    launches = launches_of(app, network, bodies, chances or {})
+    if processes:
+        raise ConfigError("programs of other frameworks run in one process in this release")
+    actors = assemble(network, seed)
+    kernel = Kernel(
+        actors.in_rank_order(),
+        actors.channels,
+        jitter_ns=network.testing.jitter_ns,
+        jitter_seed=seed,
+        rank_seed=seed if network.testing.permute_ranks else None,
+        on_record=on_record,
+    )
+    for node, cnpu in zip(network.node_names, actors.cnpus, strict=True):
+        cnpu.launches = [launches[node]] if node in launches else []
+        cnpu.on_ended = check_end
+    try:
+        kernel.reset(number)
+        kernel.run()
+    except Over as over:
+        raise original(over.end) from None
+    finally:
+        CLOCK.ended_ns = kernel.now_ns
+        for cnpu in actors.cnpus:
+            cnpu.reset(number)  # lets go of programs that have not ended
+    return kernel.now_ns
+
+
+def check_end(end: Ended) -> None:
+    """Raise `Over` for a program that failed."""
+    if end.error is not None:
+        raise Over(end)
+
+
+def original(end: Ended) -> BaseException:
+    """What the program raised, not what we made of it, with where that was."""
+    error: BaseException = end.error or ProgramError("a program failed")
+    if isinstance(error, ProgramError) and error.__cause__ is not None:
+        error = error.__cause__
+    if not isinstance(error, QnosError) or end.role not in str(error):
+        error.add_note(f"in the program on {end.role}, at {end.ended_ns} ns of simulated time")
+    return error
