@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 import zmq
@@ -63,13 +63,51 @@ class Client:
         """
         return trio.run(self._ask, question, timeout_s, look)
 
-    def run(self, order: Run, on_shot: Callable[[ShotDone], None], look: Callable[[], None]) -> RunDone:
+    def run(
+        self,
+        order: Run,
+        on_shot: Callable[[ShotDone], None],
+        look: Callable[[], None],
+        beside: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> RunDone:
         """Order a run, hand over its shots in order, return when it is over.
 
         `look` is called every now and then and raises if a process is gone. Raises the fault of a run that
-        could not be finished.
+        could not be finished. `beside` is done meanwhile in this process, and ended with the run; what one of
+        them raises ends the run.
         """
-        return trio.run(self._run, order, on_shot, look)
+        return trio.run(self._run_beside, order, on_shot, look, beside)
+
+    async def _run_beside(
+        self,
+        order: Run,
+        on_shot: Callable[[ShotDone], None],
+        look: Callable[[], None],
+        beside: Sequence[Callable[[], Awaitable[None]]],
+    ) -> RunDone:
+        done: list[RunDone] = []
+        failed: list[BaseException] = []
+        async with trio.open_nursery() as nursery:
+
+            async def work(task: Callable[[], Awaitable[None]]) -> None:
+                try:
+                    await task()
+                except trio.Cancelled:
+                    raise
+                except BaseException as error:  # as it is, not in a group
+                    failed.append(error)
+                    nursery.cancel_scope.cancel()
+
+            async def run() -> None:
+                done.append(await self._run(order, on_shot, look))
+                nursery.cancel_scope.cancel()
+
+            for task in beside:
+                nursery.start_soon(work, task)
+            nursery.start_soon(work, run)
+        if failed:
+            raise failed[0]
+        return done[0]
 
     def leave(self) -> None:
         """Ask the network to end."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cnpu.launch import Ended, Launch
 from cnpu.node import Node
@@ -17,14 +17,11 @@ from qnos.compat.clock import CLOCK
 from qnos.compat.guest import Guest
 from qnos.config import NetworkConfig
 from qnos.launching import launch_of
-from qruntime.errors import ConfigError, ProgramError, QnosError
+from qruntime.errors import ProgramError, QnosError
 from qruntime.kernel import Kernel
-
-if TYPE_CHECKING:
-    from qruntime.actors import Emit
+from qruntime.trace import Trace
 
 Body = Callable[[Guest], Any]
-OnRecord = Callable[[str, "Emit"], None]
 
 
 class Over(BaseException):
@@ -62,17 +59,30 @@ def run_guests(
     seed: int = 0,
     number: int = 0,
     chances: Mapping[str, Chance | None] | None = None,
-    on_record: OnRecord | None = None,
+    trace: Trace | None = None,
     processes: bool = False,
-) -> int:
-    """Call every body on its node and return when all are over: the simulated time at the end, in ns.
+) -> None:
+    """Call every body on its node and return when all are over.
 
     Random numbers are those of run `number` under `seed`. The first body that fails ends the run; its error
-    is raised, as it is. With `processes` QNPUs and the world are processes of their own.
+    is raised, as it is. `trace` gets the records of the run if it ends well. With `processes` QNPUs and the
+    world are processes of their own; the results are the same.
     """
     launches = launches_of(app, network, bodies, chances or {})
-    if processes:
-        raise ConfigError("programs of other frameworks run in one process in this release")
+    try:
+        if processes:
+            from qnos.compat.hosting import run_hosting  # brings in the event loop and the sockets
+
+            run_hosting(app, network, launches, seed, number, trace)
+        else:
+            _run_here(network, launches, seed, number, trace)
+    except Over as over:
+        raise original(over.end) from None
+
+
+def _run_here(
+    network: NetworkConfig, launches: Mapping[str, Launch], seed: int, number: int, trace: Trace | None
+) -> None:
     actors = assemble(network, seed)
     kernel = Kernel(
         actors.in_rank_order(),
@@ -80,25 +90,26 @@ def run_guests(
         jitter_ns=network.testing.jitter_ns,
         jitter_seed=seed,
         rank_seed=seed if network.testing.permute_ranks else None,
-        on_record=on_record,
+        on_record=None if trace is None else trace.on_record,
     )
+    if trace is not None:
+        trace.begin(number)
     for node, cnpu in zip(network.node_names, actors.cnpus, strict=True):
         cnpu.launches = [launches[node]] if node in launches else []
         cnpu.on_ended = check_end
     try:
         kernel.reset(number)
         kernel.run()
-    except Over as over:
-        raise original(over.end) from None
     finally:
-        CLOCK.ended_ns = kernel.now_ns
         for cnpu in actors.cnpus:
             cnpu.reset(number)  # lets go of programs that have not ended
-    return kernel.now_ns
+    if trace is not None:
+        trace.end()
 
 
 def check_end(end: Ended) -> None:
-    """Raise `Over` for a program that failed."""
+    """A program is over: raise `Over` if it failed."""
+    CLOCK.ended_ns = max(CLOCK.ended_ns, end.ended_ns)
     if end.error is not None:
         raise Over(end)
 

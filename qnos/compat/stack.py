@@ -24,8 +24,9 @@ from qnos.compat.networks import Config, Translated
 from qnos.compat.options import OPTIONS
 from qnos.compat.parcel import Parcels
 from qnos.compat.program import Program, ProgramContext, ProgramMeta, finished, plain
-from qnos.compat.runner import Body, OnRecord, run_guests
+from qnos.compat.runner import Body, run_guests
 from qruntime.errors import ConfigError, ProgramError
+from qruntime.trace import Trace
 
 _SOCKETS = 1024  # EPR socket ids of an iteration
 
@@ -39,14 +40,15 @@ def run(
     processes: bool | None = None,
     os: str | Mapping[str, Any] | None = None,
     sdk_compiler: bool | None = None,
-    on_record: OnRecord | None = None,
+    trace: Trace | None = None,
 ) -> list[list[Any]]:
     """Run each program `num_times` times on its node, and give what they returned: a list for each node, in
     the order of the network, with an entry for each iteration.
 
     Beyond what SquidASM has: `seed` is as `set_random_state`; `processes` makes QNPUs and the world processes
     of their own; `os` is what the OS costs (a preset or an `os` section; "ideal": nothing); `sdk_compiler`
-    has the SDK's own compiler make subroutines for NV centres. What is not given is as `OPTIONS` say.
+    has the SDK's own compiler make subroutines for NV centres; `trace`
+    records what happened. What is not given is as `OPTIONS` say.
 
     The first error of a program is raised, as it is. Raises `ConfigError` for a network or programs that
     there cannot be, `Deadlock` if all that is left waits in vain.
@@ -75,7 +77,7 @@ def run(
         chances={
             ours[name]: chance_of(program, root_seed, name, number) for name, program in programs.items()
         },
-        on_record=on_record,
+        trace=trace,
         processes=OPTIONS.processes if processes is None else processes,
     )
     return list(results.values())

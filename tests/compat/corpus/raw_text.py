@@ -1,6 +1,6 @@
 """Subroutines as text, in every iteration: arithmetic, arrays, branches, and entanglement by number."""
 
-from typing import Generator
+from collections.abc import Generator
 
 from netqasm.lang.parsing.text import parse_text_protosubroutine
 from pydynaa import EventExpression

@@ -1,7 +1,8 @@
-"""Teleportation: on a Werner pair of fidelity F the state arrives with fidelity (1 + w)/2, w = (4F-1)/3; times
-follow from the delays."""
+"""Teleportation over a Werner pair of fidelity F: the state arrives with fidelity (1 + w)/2, w = (4F-1)/3.
 
-from typing import Generator
+Times follow from the delays."""
+
+from collections.abc import Generator
 
 import netsquid as ns
 import numpy as np
