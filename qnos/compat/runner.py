@@ -33,12 +33,18 @@ class Over(BaseException):
 
 
 def launches_of(
-    app: str, network: NetworkConfig, bodies: Mapping[str, Body], chances: Mapping[str, Chance | None]
+    app: str,
+    network: NetworkConfig,
+    bodies: Mapping[str, Body],
+    chances: Mapping[str, Chance | None],
+    flavours: Mapping[str, str],
 ) -> dict[str, Launch]:
     """Node -> the native program around its body."""
     placement = {node: node for node in network.node_names}
     return {
-        node: launch_of(app, "vanilla", node, _main(body, chances.get(node)), {}, placement)
+        node: launch_of(
+            app, flavours.get(node, "vanilla"), node, _main(body, chances.get(node)), {}, placement
+        )
         for node, body in bodies.items()
     }
 
@@ -59,16 +65,18 @@ def run_guests(
     seed: int = 0,
     number: int = 0,
     chances: Mapping[str, Chance | None] | None = None,
+    flavours: Mapping[str, str] | None = None,
     trace: Trace | None = None,
     processes: bool = False,
 ) -> None:
     """Call every body on its node and return when all are over.
 
     Random numbers are those of run `number` under `seed`. The first body that fails ends the run; its error
-    is raised, as it is. `trace` gets the records of the run if it ends well. With `processes` QNPUs and the
-    world are processes of their own; the results are the same.
+    is raised, as it is. `flavours` says which nodes' subroutines are not vanilla. `trace` gets the records
+    of the run if it ends well. With `processes` QNPUs and the world are processes of their own; the results
+    are the same.
     """
-    launches = launches_of(app, network, bodies, chances or {})
+    launches = launches_of(app, network, bodies, chances or {}, flavours or {})
     try:
         if processes:
             from qnos.compat.hosting import run_hosting  # brings in the event loop and the sockets

@@ -77,6 +77,7 @@ def run(
         chances={
             ours[name]: chance_of(program, root_seed, name, number) for name, program in programs.items()
         },
+        flavours={ours[name]: "nv" for name in programs if stacks.is_compiled_for_nv(name)},
         trace=trace,
         processes=OPTIONS.processes if processes is None else processes,
     )
@@ -123,7 +124,7 @@ class _Stacks:
             meta.name,
             meta.max_qubits,
             list(epr_sockets.values()),
-            sdk_compiler=self._sdk_compiler and self._is_nv(name),
+            sdk_compiler=self.is_compiled_for_nv(name),
         )
         csockets = {peer: self._csocket(guest, name, meta, peer) for peer in meta.csockets}
         context = ProgramContext(connection, csockets, epr_sockets, iteration)
@@ -131,8 +132,9 @@ class _Stacks:
         application.close()
         return result
 
-    def _is_nv(self, name: str) -> bool:
-        return self._network.network.nodes[self._numbers[name]].device.kind == "nv"
+    def is_compiled_for_nv(self, name: str) -> bool:
+        """Whether the SDK's compiler makes the subroutines of a node's program."""
+        return self._sdk_compiler and self._network.network.nodes[self._numbers[name]].device.kind == "nv"
 
     def _csocket(self, guest: Guest, name: str, meta: ProgramMeta, peer: str) -> Any:
         if peer not in self._numbers or peer == name:
