@@ -12,7 +12,7 @@ from typing import Any
 from cnpu.launch import Ended, Launch
 from cnpu.node import Node
 from qnos.assembly import assemble
-from qnos.compat.chance import Chance
+from qnos.compat.chance import Chances
 from qnos.compat.clock import CLOCK
 from qnos.compat.guest import Guest
 from qnos.config import NetworkConfig
@@ -36,22 +36,20 @@ def launches_of(
     app: str,
     network: NetworkConfig,
     bodies: Mapping[str, Body],
-    chances: Mapping[str, Chance | None],
+    chances: Chances,
     flavours: Mapping[str, str],
 ) -> dict[str, Launch]:
     """Node -> the native program around its body."""
     placement = {node: node for node in network.node_names}
     return {
-        node: launch_of(
-            app, flavours.get(node, "vanilla"), node, _main(body, chances.get(node)), {}, placement
-        )
+        node: launch_of(app, flavours.get(node, "vanilla"), node, _main(body, chances), {}, placement)
         for node, body in bodies.items()
     }
 
 
-def _main(body: Body, chance: Chance | None) -> Callable[..., Any]:
+def _main(body: Body, chances: Chances) -> Callable[..., Any]:
     async def main(node: Node) -> None:
-        guest = Guest(node, chance)
+        guest = Guest(node, chances)
         await guest.run(lambda: body(guest))
 
     return main
@@ -64,7 +62,6 @@ def run_guests(
     *,
     seed: int = 0,
     number: int = 0,
-    chances: Mapping[str, Chance | None] | None = None,
     flavours: Mapping[str, str] | None = None,
     trace: Trace | None = None,
     processes: bool = False,
@@ -76,14 +73,16 @@ def run_guests(
     of the run if it ends well. With `processes` QNPUs and the world are processes of their own; the results
     are the same.
     """
-    launches = launches_of(app, network, bodies, chances or {}, flavours or {})
+    chances = Chances(seed, number)
+    launches = launches_of(app, network, bodies, chances, flavours or {})
     try:
-        if processes:
-            from qnos.compat.hosting import run_hosting  # brings in the event loop and the sockets
+        with chances:
+            if processes:
+                from qnos.compat.hosting import run_hosting  # brings in the event loop and the sockets
 
-            run_hosting(app, network, launches, seed, number, trace)
-        else:
-            _run_here(network, launches, seed, number, trace)
+                run_hosting(app, network, launches, seed, number, trace)
+            else:
+                _run_here(network, launches, seed, number, trace)
     except Over as over:
         raise original(over.end) from None
 
