@@ -12,7 +12,8 @@ from time import perf_counter_ns
 from benchmarks.table import Row, median_s, show
 from qruntime.actors import CancelTimer, Effect, Event, Send, SetTimer, Start, Wait
 from qruntime.kernel import Kernel
-from qruntime.messages import ClassicalMessage, DeviceOp, Herald, Operate, Stop
+from qruntime.messages import ClassicalMessage, Stop
+from qruntime.qdevice import DeviceOp, Herald, Operate
 from qruntime.rng import Stream, Streams
 from qruntime.values import normalise
 from qruntime.wire import decode, encode

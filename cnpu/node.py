@@ -46,6 +46,11 @@ class Node:
         self._sockets: dict[str, Socket] = {}
 
     @property
+    def program(self) -> Program:
+        """What runs this program: for runtimes of programs in other styles, which are built on ours."""
+        return self._program
+
+    @property
     def peers(self) -> list[str]:
         """The other roles of the session, in their order."""
         return list(self._program.routes.peers)

@@ -15,15 +15,22 @@ from typing import TYPE_CHECKING, Any
 from cnpu.builder import Builder
 from cnpu.checks import with_article
 from cnpu.compiled import Compiled
+from cnpu.ending import explained, result_of
 from cnpu.launch import Launch
 from cnpu.node import Node
-from cnpu.source import app_traceback, awaiting, defined, failing
+from cnpu.source import app_traceback, awaiting
 from cnpu.submitted import SETTLED, Submitted
-from cnpu.tasks import Park, Ready, Task, cancel, parks, waiting_for
+from cnpu.tasks import Asking, Park, Ready, Task, cancel, parks, waiting_for
 from qruntime.actors import Emit, Message, Send, Wait
 from qruntime.errors import Fault, LimitError, ProgramError, QnosError
+from qruntime.inspection import Inspect, Inspected, Picture
 from qruntime.limits import PROGRAM_RESUMES, PROGRAM_TASKS, SUBROUTINES_QUEUED, ZERO_WAIT_RESUMES
-from qruntime.messages import Done, Submit
+from qruntime.messages import (
+    Done,
+    Memory,
+    ReadMemory,
+    Submit,
+)
 from qruntime.values import normalise
 
 if TYPE_CHECKING:
@@ -38,6 +45,7 @@ class Program:
     """
 
     __slots__ = (
+        "_asked",
         "_counted_ns",
         "_ended",
         "_endless",
@@ -54,6 +62,7 @@ class Program:
         "launch",
         "log",
         "pid",
+        "questions",
         "role",
         "routes",
         "sends",
@@ -81,6 +90,8 @@ class Program:
         self._submitted = 0
         self._outstanding: dict[int, Submitted] = {}
         self._failed: list[Submitted] = []  # aborted, and not as a consequence of an earlier one
+        self.questions: dict[int, Asking] = {}
+        self._asked = 0
         self._ended = False
 
     # --- life -------------------------------------------------------------------------------------
@@ -294,6 +305,43 @@ class Program:
         submitted.waiting.clear()
         self.run()
 
+    # --- for runtimes of programs that were not written for ours -------------------------------------------
+
+    async def read_memory(self, registers: tuple[int, ...], arrays: tuple[int, ...]) -> Memory:
+        """Registers (by register byte) and arrays (by address) as they are, when no subroutine runs."""
+        answer: Memory = await self._ask(ReadMemory(self.pid, self._asked, registers, arrays))
+        return answer
+
+    async def inspect(self, scope: int, qubits: tuple[int, ...]) -> tuple[Picture, ...]:
+        """States of virtual qubits; `ProgramError` with the reason if they are not to be had."""
+        answer: Inspected = await self._ask(Inspect(self.pid, self._asked, scope, qubits))
+        if answer.refusal:
+            raise ProgramError(f"the state cannot be shown: {answer.refusal}")
+        return answer.pictures
+
+    async def _ask(self, question: ReadMemory | Inspect) -> Any:
+        self._asked += 1
+        self.send(self.cnpu.qnpu, question, self.cnpu.qnpu_latency_ns)
+        return await Asking(self, question.ref)
+
+    def answered(self, message: Memory | Inspected) -> None:
+        """The QNPU answers a question."""
+        asking = self.questions.pop(message.ref, None)
+        if asking is not None:
+            self.resume(asking, message, None)
+
+    def renew(
+        self, app: str, max_qubits: int, first_socket: int, sockets: tuple[tuple[int, int, int, int], ...]
+    ) -> None:
+        """Go on as a new process of the QNPU, with nothing of the old one's memory, qubits and requests.
+
+        `sockets` are as in *register*. What was sent to other programs is not touched.
+        """
+        assert not self._outstanding
+        self._failed.clear()
+        self._submitted = 0
+        self.cnpu.renew(self, app, max_qubits, first_socket, sockets)
+
     # --- the end ----------------------------------------------------------------------------------
 
     def _over(self, task: Task, value: Any, error: BaseException | None) -> None:
@@ -325,7 +373,7 @@ class Program:
         main = self.launch.main
         if error is None:
             try:
-                result = _result(value, main)
+                result = result_of(value, main)
             except KeyboardInterrupt:
                 raise
             except BaseException as trouble:
@@ -334,7 +382,7 @@ class Program:
         if error is None:
             self.cnpu.program_ended(self, result, None, "")
         else:
-            self.cnpu.program_ended(self, result, _explained(error, main), app_traceback(error, main))
+            self.cnpu.program_ended(self, result, explained(error, main), app_traceback(error, main))
 
     def _loops(self, task: Task) -> bool:
         """Whether `task` is to blame for resumes beyond the limit."""
@@ -367,22 +415,6 @@ class Program:
         return ProgramError(f"{at}{what}; a program can await only what `node` offers", **data)
 
 
-def _result(value: Any, main: Any) -> dict[str, Any]:
-    """What a program returned, as plain data."""
-    if value is None:
-        return {}
-    try:
-        if not isinstance(value, dict):
-            found = with_article(type(value).__qualname__)
-            raise ProgramError(f"the program returned {found}; a dict or None is needed")
-        result: dict[str, Any] = normalise(value, "the result")
-    except QnosError as error:
-        place = defined(main)  # that of the `return` is not known any more
-        at = f" ({place})" if place is not None else ""
-        raise type(error)(f"{error.message}{at}", **error.data) from None
-    return result
-
-
 def _endless(task: Task, clock_ns: int) -> ProgramError:
     """The error for a program that goes on and on in one nanosecond."""
     place = awaiting(task.coroutine)
@@ -393,36 +425,3 @@ def _endless(task: Task, clock_ns: int) -> ProgramError:
         f"{PROGRAM_RESUMES} resumes in one nanosecond, of which a wait of 0 ns counts as {ZERO_WAIT_RESUMES}",
         **data,
     )
-
-
-def _explained(error: BaseException, main: Any) -> QnosError:
-    """The error as one of ours, with the place in the application."""
-    place = failing(error) or defined(main)
-    if isinstance(error, QnosError):
-        if place is not None:
-            error.data.setdefault("file", place.file)
-            error.data.setdefault("line", place.line)
-        return error
-    at = f" ({place})" if place is not None else ""
-    hint = ""
-    if isinstance(error, RuntimeError) and "event loop" in str(error):
-        hint = "; a program runs in simulated time and can await only what `node` offers"
-    elif isinstance(error, SystemExit):
-        hint = "; a program ends by returning"
-    explained = ProgramError(f"{_said(error)}{at}{hint}")
-    if place is not None:
-        explained.data.update(file=place.file, line=place.line)
-    explained.__cause__ = error
-    return explained
-
-
-def _said(error: BaseException) -> str:
-    """The last line of its traceback, whatever its own `__str__` does."""
-    name = type(error).__name__
-    try:
-        text = str(error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return f"{name} (its text cannot be made)"
-    return f"{name}: {text}" if text else name

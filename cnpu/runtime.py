@@ -28,11 +28,13 @@ from qruntime.actors import (
     Wait,
 )
 from qruntime.errors import ConfigError, Deadlock, ProgramCancelled, QnosError, error_of
+from qruntime.inspection import Inspected
 from qruntime.limits import MAILBOXES, ROUTES_KEPT
 from qruntime.messages import (
     Aborted,
     ClassicalMessage,
     Done,
+    Memory,
     ProgramEnded,
     Refused,
     Register,
@@ -102,6 +104,8 @@ class Cnpu:
             Aborted: self._on_aborted,
             RequestFailed: self._on_failure,
             Refused: self._on_failure,
+            Memory: self._on_answer,
+            Inspected: self._on_answer,
             ClassicalMessage: self._on_classical,
             ProgramEnded: self._on_program_ended,
         }
@@ -196,6 +200,35 @@ class Cnpu:
             program.emit("PROGRAM_STARTED", launch.session, launch.role, self._nodes.index(self.node))
         program.start()
 
+    def renew(
+        self,
+        program: Program,
+        app: str,
+        max_qubits: int,
+        first_socket: int,
+        sockets: tuple[tuple[int, int, int, int], ...],
+    ) -> None:
+        """Make a program another process of the QNPU."""
+        launch = program.launch
+        del self._programs[program.pid]
+        program.send(self.qnpu, Stop(program.pid), self.qnpu_latency_ns)
+        program.pid = self._next_pid
+        self._next_pid += 1
+        self._programs[program.pid] = program
+        register = Register(
+            program.pid,
+            app,
+            max_qubits,
+            launch.flavour,
+            launch.priority,
+            sockets,
+            launch.deadline_ns,
+            launch.weight,
+            launch.quotas,
+            first_socket,
+        )
+        program.send(self.qnpu, register, self.qnpu_latency_ns)
+
     def _routes_of(self, launch: Launch) -> Routes:
         key = launch.session, launch.role
         routes = self._routes.get(key)
@@ -272,6 +305,11 @@ class Cnpu:
         program = self._programs.get(message.pid)
         if program is not None:
             program.throw(error_of(message.fault))
+
+    def _on_answer(self, message: Memory | Inspected) -> None:
+        program = self._programs.get(message.pid)
+        if program is not None:
+            program.answered(message)
 
     # --- what peers say ---------------------------------------------------------------------------
 

@@ -146,6 +146,25 @@ class Completing(Park):
         self._submitted.waiting.remove(self)
 
 
+class Asking(Park):
+    """Until the QNPU answers a question."""
+
+    __slots__ = ("ref",)
+
+    kind = "subroutine"
+
+    def __init__(self, program: Program, ref: int) -> None:
+        self.program = program
+        self.ref = ref
+        program.questions[ref] = self
+
+    def what(self) -> str:
+        return "an answer of the QNPU"
+
+    def disarm(self) -> None:
+        self.program.questions.pop(self.ref, None)
+
+
 class Joining(Park):
     """Until tasks are over: all of them, or the first with `only_first`, or a time limit.
 

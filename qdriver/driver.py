@@ -18,7 +18,7 @@ from qdriver.spec import DeviceSpec
 from qruntime.actors import Message
 from qruntime.errors import DriverError
 from qruntime.limits import BATCH_OPS
-from qruntime.messages import DeviceOp, Entangle, EntangleItem, OpCode, Operate
+from qruntime.qdevice import DeviceOp, Entangle, EntangleItem, OpCode, Operate
 
 _REMEMBERED = 1 << 16  # translations kept
 _NATIVE = (OpCode.INIT, OpCode.ONE_QUBIT, OpCode.TWO_QUBIT, OpCode.MEASURE, OpCode.ALL_QUBITS)

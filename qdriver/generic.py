@@ -17,7 +17,7 @@ from msgspec import Meta
 from qdriver.driver import Operation, QDriver
 from qdriver.spec import DeviceSpec, GateSpec, LinkPoint, QubitSpec
 from qruntime.limits import LONGEST_NS
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 
 ONE_QUBIT_GATES = ("x", "y", "z", "h", "s", "k", "t", "rot_x", "rot_y", "rot_z")
 TWO_QUBIT_GATES = ("cnot", "cphase")

@@ -18,7 +18,7 @@ from qdriver.driver import Operation, QDriver
 from qdriver.ion_gates import one_ion_gate, two_ion_gate
 from qdriver.spec import DeviceSpec, GateSpec, LinkPoint, QubitSpec
 from qruntime.limits import LONGEST_NS
-from qruntime.messages import DeviceOp, OpCode
+from qruntime.qdevice import DeviceOp, OpCode
 
 ROTATIONS_OF_ALL = ("rot_x_all", "rot_y_all", "rot_z_all")
 PARALLEL = ("init", "measure")

@@ -23,7 +23,7 @@ from functools import cache
 
 from qdriver.driver import Operation
 from qruntime.errors import DriverError
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 
 Row = tuple[int, ...]
 Angle = tuple[int, int]  # n and d of n pi / 2^d

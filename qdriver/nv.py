@@ -20,7 +20,7 @@ from qdriver.driver import Operation, QDriver
 from qdriver.spec import DeviceSpec, GateSpec, LinkPoint, QubitSpec
 from qruntime.errors import DriverError
 from qruntime.limits import LONGEST_NS
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 
 ELECTRON = 0  # its place; the carbons follow
 

@@ -123,8 +123,8 @@ def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:
             a, b = (nodes.index(name) for name in link.nodes)
             if a in devices:
                 links[a, b] = link.model
-        look = network.testing.snapshot_idle
-        worlds.append(World(nodes, devices, links, streams, engine, ticks, world, look))
+        look, readable = network.testing.snapshot_idle, network.testing.states_readable
+        worlds.append(World(nodes, devices, links, streams, engine, ticks, world, look, readable))
     return worlds
 
 

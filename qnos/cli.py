@@ -30,6 +30,7 @@ _COMMANDS = {
     "run": ("qnos.cli_run", "run", "Run an application on a network."),
     "explain": ("qnos.cli_explain", "explain", "Say where the time of programs went, and what noise costs."),
     "perfetto": ("qnos.cli_explain", "perfetto", "Make a timeline for ui.perfetto.dev from a trace."),
+    "compat": ("qnos.cli_compat", "compat", "Run programs of other frameworks as they are."),
     "sweep": ("qnos.cli_sweep", "sweep", "Run an application over a grid of values."),
     "experiment": ("qnos.cli_experiment", "experiment", "Measure one of the experiments that travel along."),
     "apps": ("qnos.cli_list", "apps", "List the applications that travel with qnos."),

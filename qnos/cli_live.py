@@ -18,8 +18,8 @@ from qnos import live
 from qnos.cli_options import inputs_of, placement_of, values_of
 from qnos.loading import load_network, with_values
 from qnos.runtime_dir import RuntimeDir
-from qruntime.control import SessionState
 from qruntime.errors import ConfigError, NodeDown
+from qruntime.orders import SessionState
 
 on_option = click.option("--on", "name", metavar="NAME", help="Which network; needed if several are up.")
 

@@ -124,6 +124,9 @@ class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     snapshot_idle: Annotated[
         bool, Meta(description="breakpoints show qubits with their decoherence since their last operation")
     ] = False
+    states_readable: Annotated[
+        bool, Meta(description="programs may be told quantum states, which no real node could do")
+    ] = False
 
 
 class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -19,12 +19,12 @@ from qnos.site import Site
 from qnos.utilisation import Meter, Use
 from qnpu.syscalls import process_table
 from qruntime.authority import Authority, Remote
-from qruntime.control import EndedRow, Load
 from qruntime.errors import ConfigError, Fault
 from qruntime.host import Host, MakeUniverse, SendBody, Service, serve_host
 from qruntime.live import JOURNAL_VERSION, Header, LiveSessions
 from qruntime.lookahead import distances
 from qruntime.messages import ProcessStatus
+from qruntime.orders import EndedRow, Load
 from qruntime.rng import Streams
 from qruntime.shell import Hosted, serve_shell
 from qruntime.shots import Shots

@@ -17,8 +17,8 @@ from qnos.hosts_section import WORLD
 from qnos.processes import Director, Runnable, run_plan
 from qnos.site import Site
 from qruntime.client import Client
-from qruntime.control import AskNetwork
 from qruntime.errors import NodeDown
+from qruntime.orders import AskNetwork
 
 if TYPE_CHECKING:
     from qnos.config import NetworkConfig

@@ -30,7 +30,10 @@ from qnos.runtime_dir import RuntimeDir
 from qnos.simulate import Plan
 from qruntime.actors import Actor, Arrival, Cancelled, Effect, Event, Message, Start, Wait
 from qruntime.client import Client
-from qruntime.control import (
+from qruntime.errors import ConfigError, NodeDown, QnosError, error_of
+from qruntime.kernel import Kernel
+from qruntime.live import Entry, read_journal
+from qruntime.orders import (
     AskNetwork,
     AskSession,
     CancelSession,
@@ -40,9 +43,6 @@ from qruntime.control import (
     SessionState,
     SubmitApp,
 )
-from qruntime.errors import ConfigError, NodeDown, QnosError, error_of
-from qruntime.kernel import Kernel
-from qruntime.live import Entry, read_journal
 from qruntime.trace import Sink, Trace
 from qruntime.watch import Lifeline
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from cnpu.launch import Ended
 from qnos.runtime_dir import RuntimeDir
 from qruntime.client import Client
-from qruntime.control import EndedRow, GoOn, Halt, Load, Run, RunDone, ShotDone
 from qruntime.errors import NodeDown, error_of
+from qruntime.orders import EndedRow, GoOn, Halt, Load, Run, RunDone, ShotDone
+from qruntime.shell import Hosted, be_beside
 from qruntime.watch import ORPHANED, Lifeline
 
 if TYPE_CHECKING:
@@ -66,11 +68,13 @@ class Director(Protocol):
 class ProcessNetwork:
     """The processes of one network.
 
-    A context manager: leaving it ends them all.
+    A context manager: leaving it ends them all. Without `cnpus` those are not started: this process is them
+    (see `run`).
     """
 
-    def __init__(self, network: NetworkConfig) -> None:
+    def __init__(self, network: NetworkConfig, cnpus: bool = True) -> None:
         self.network = network
+        self._cnpus = cnpus
         self.runtime: RuntimeDir
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.grants = 0  # of the authority, so far
@@ -90,7 +94,8 @@ class ProcessNetwork:
             self._start("world")
             for node in self.network.node_names:
                 self._start("qnpu", node)
-                self._start("cnpu", node)
+                if self._cnpus:
+                    self._start("cnpu", node)
             undo.pop_all()
         return self
 
@@ -125,15 +130,18 @@ class ProcessNetwork:
         tracing: bool,
         on_shot: OnShot,
         director: Director | None = None,
+        hosted: Sequence[Hosted] = (),
     ) -> None:
         """Run shots of a plan; `on_shot` gets each as it is done, in order.
 
-        Raises what ended the run early: `NodeDown` if a process is gone.
+        `hosted` are the actors that live in this process. Raises what ended the run early: `NodeDown` if a
+        process is gone.
         """
+        world = self.runtime.address("world")
+        beside = [partial(be_beside, one, self.runtime.address(one.name), world) for one in hosted]
+        order = (plan, first_shot, shots, in_flight, tracing, on_shot)
         try:
-            over = run_plan(
-                self._client, self._look, plan, first_shot, shots, in_flight, tracing, on_shot, director
-            )
+            over = run_plan(self._client, self._look, *order, director, beside)
         except NodeDown as error:
             raise self._with_its_end(error) from None
         self.grants, self.overlapping = over.grants, over.overlapping
@@ -222,6 +230,7 @@ def run_plan(
     tracing: bool,
     on_shot: OnShot,
     director: Director | None = None,
+    beside: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> RunDone:
     """Order shots of a plan; `look` is called now and then, and raises to end the run.
 
@@ -256,7 +265,7 @@ def run_plan(
         return GoOn(client.address, tuple(loads), _or_never(limit_ns), _or_never(over_ns))
 
     try:
-        return client.run(order, take, look, halted)
+        return client.run(order, take, look, halted, beside)
     except NodeDown as error:
         lost = f"shots from {first_shot + done} on"
         raise NodeDown(f"{error.message}; lost: {lost}", **error.data, lost=lost) from None

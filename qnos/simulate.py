@@ -23,8 +23,8 @@ from qnos.results import WHOLE_RUN, RunResult, ShotError
 from qnos.timesplit import TimeSplit
 from qnos.tracefile import TraceFile
 from qruntime.actors import Emit
-from qruntime.control import Load
 from qruntime.kernel import Kernel
+from qruntime.orders import Load
 from qruntime.trace import Record, Trace
 
 if TYPE_CHECKING:

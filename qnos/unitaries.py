@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qdriver.driver import Operation
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 from qworld.gates import GATES, angle, controlled_rotation, molmer_sorensen, rotation, unitary
 
 Matrix = NDArray[np.complex128]

@@ -16,7 +16,7 @@ from qnos.instances import Instance, Instances, OnInstance, Span
 from qnos.processes import ProcessNetwork, ProcessRunner
 from qnos.utilisation import Meter, Utilisation
 from qnos.workload_plan import WorkloadPlan
-from qruntime.control import Load
+from qruntime.orders import Load
 from qruntime.trace import Record
 
 if TYPE_CHECKING:

@@ -107,7 +107,7 @@ class Agreement:
         message = LinkExpire(EPOCH, item.queue, item.sequence, pair)
         self.to_peer(link, message)
         if link.is_lossy:
-            reason = f"{self._qnpu.node_name(link.peer)} did not answer that a pair was given up"
+            reason = f"{self._qnpu.neighbours.name(link.peer)} did not answer that a pair was given up"
 
             def give_up(now_ns: int) -> None:
                 if item.state == "queued":
@@ -198,7 +198,7 @@ class Agreement:
             self._reject(link, add, LinkLayerError.NORES, reason)
             return
         points = self._stack.estimator.points(link.peer, wanted.type, False)
-        too_high = out_of_reach(wanted, points, self._qnpu.node_name(link.peer))
+        too_high = out_of_reach(wanted, points, self._qnpu.neighbours.name(link.peer))
         if too_high:
             self._reject(link, add, LinkLayerError.UNSUPP, f"{too_high} at {self._qnpu.node}")
             return
@@ -307,7 +307,7 @@ class Agreement:
         """An ADD was never answered: its request ends here, and at the peer if it came that far."""
         item = link.outstanding[comms]
         if item.withdrawn is None:
-            peer = self._qnpu.node_name(link.peer)
+            peer = self._qnpu.neighbours.name(link.peer)
             reason = f"{peer} did not answer the request, which was sent {ADD_ATTEMPTS} times"
             assert item.local is not None
             self._stack.fail(item.local, LinkLayerError.TIMEOUT, reason, now_ns)
@@ -361,7 +361,7 @@ class Agreement:
             item.expiring = False
             self._stack.process.refresh_soon(link)
         else:
-            reason = f"{self._qnpu.node_name(link.peer)} has no such request any more"
+            reason = f"{self._qnpu.neighbours.name(link.peer)} has no such request any more"
             self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=False)
 
 

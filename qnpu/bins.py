@@ -145,7 +145,7 @@ class Bins:
     def _no_bin(self, app: str, peer: int) -> str:
         return (
             f"the network schedule has no bin, now or later, for {app} on the link of {self._qnpu.node} and "
-            f"{self._qnpu.node_name(peer)}"
+            f"{self._qnpu.neighbours.name(peer)}"
         )
 
     def _trace(self, link: LinkLayer, event: str, *data: int) -> None:

@@ -18,7 +18,7 @@ from qnpu.code import GATE_ALL
 from qnpu.memory import FREE, MemoryManager
 from qnpu.process import Process, WaitReason
 from qnpu.traps import failure_tag, trap
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu

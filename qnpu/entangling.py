@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from qruntime.messages import Attempted, EntangleItem, Response
+from qruntime.qdevice import Attempted, EntangleItem, Response
 
 if TYPE_CHECKING:
     from qdriver.driver import QDriver

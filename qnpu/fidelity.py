@@ -26,7 +26,7 @@ from qdriver.driver import Operation, QDriver
 from qdriver.spec import LinkPoint, QubitSpec
 from qnpu.settings import QnpuSettings
 from qruntime.errors import DriverError
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 
 
 class Left(NamedTuple):

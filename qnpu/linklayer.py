@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final
 
 from qdriver.spec import PhysicalQubit
 from qnpu.linkorder import LinkOrder
-from qruntime.messages import EntangleItem, LinkAck, LinkAdd, LinkReject, LinkRequest
+from qruntime.messages import LinkAck, LinkAdd, LinkReject, LinkRequest
+from qruntime.qdevice import EntangleItem
 
 if TYPE_CHECKING:
     from qnpu.requests import Request

@@ -16,6 +16,7 @@ from qnpu.arrays import is_there
 from qnpu.code import Loader
 from qnpu.dispatcher import CLOCK, Dispatcher
 from qnpu.memory import MemoryManager
+from qnpu.neighbours import Neighbours
 from qnpu.netstack import NetworkStack
 from qnpu.placement import Placement
 from qnpu.process import Process
@@ -28,8 +29,10 @@ from qnpu.traps import Trap, failure_tag
 from qnpu.waits import lack_of, waits_of, who_must_give_way
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Message, Send, SetTimer, Wait
 from qruntime.errors import DriverError, Fault, PredecessorAborted, QnosError, error_of
+from qruntime.inspection import Inspect, Inspected
 from qruntime.limits import GROUP_QUBITS
-from qruntime.messages import Aborted, Attempted, Done, Herald, Outcome, RequestFailed, Response
+from qruntime.messages import Aborted, Done, RequestFailed
+from qruntime.qdevice import Attempted, Herald, Outcome, Response
 from qruntime.rng import Stream, Streams
 
 
@@ -63,12 +66,8 @@ class Qnpu:
         self.tracing = False
         self.settings = settings
         self.bins = bins
-        self._nodes = list(nodes)
+        self.neighbours = Neighbours(node_id, nodes, latencies_ns, losses or {}, streams)
         self._cnpu_latency_ns = cnpu_latency_ns
-        self._latencies_ns = dict(latencies_ns)
-        self._peer_ids = {f"{nodes[peer]}/qnpu": peer for peer in latencies_ns}
-        self._losses = {peer: loss for peer, loss in (losses or {}).items() if loss}
-        self._loss_streams: dict[int, Stream] = {}
         self._streams = streams
         self._basis: Stream | None = None
         self._shot = 0
@@ -79,10 +78,10 @@ class Qnpu:
         self.processes: dict[tuple[str, int], Process] = {}
         self.loader = Loader()
         self.driver = driver
-        self.memory = MemoryManager(driver.spec)
+        self.memory = MemoryManager(driver.spec, settings.allocate)
         self.placement = Placement(self)
         self.dispatcher = Dispatcher(self, self._run)
-        self.netstack = NetworkStack(self, {p: f"{nodes[p]}/qnpu" for p in latencies_ns}, self._basis_stream)
+        self.netstack = NetworkStack(self, self.neighbours.actors, self._basis_stream)
         self.network = self.netstack.process
         self.processor = Processor(self, self.dispatcher.policy.preemptive)
 
@@ -92,7 +91,7 @@ class Qnpu:
         """A fresh OS; only decoded subroutines stay."""
         self._shot = shot
         self._basis = None
-        self._loss_streams.clear()
+        self.neighbours.reset(shot)
         self.now_ns = 0
         self._timers.clear()
         self.processes.clear()
@@ -138,8 +137,15 @@ class Qnpu:
             self.network.on_herald(message)  # type: ignore[arg-type]
         elif cls is Attempted:
             self.network.on_attempted(message, now_ns)  # type: ignore[arg-type]
-        elif src in self._peer_ids:
-            self.netstack.agreement.take(self._peer_ids[src], message, now_ns)
+        elif cls is Inspected:
+            self._on_inspected(message)  # type: ignore[arg-type]
+        elif src in self.neighbours.ids:
+            self.netstack.agreement.take(self.neighbours.ids[src], message, now_ns)
+
+    def _on_inspected(self, message: Inspected) -> None:
+        process = next((p for p in self.processes.values() if p.pid == message.pid), None)
+        if process is not None:
+            self.send_cnpu(process.owner, message)
 
     def _on_outcome(self, outcome: Outcome, now_ns: int) -> None:
         response = outcome.response
@@ -397,31 +403,19 @@ class Qnpu:
         delay = self._cnpu_latency_ns + (self.settings.subroutine_ns if finished else 0)
         self._effects.append(Send(owner, message, delay))
 
+    def ask_world(self, message: Inspect) -> None:
+        """A question that the device does not hear."""
+        self._effects.append(Send(self._world, message, 0))
+
     def send_peer(self, actor: str, peer: int, message: Any) -> None:
         """A link-layer message; on a lossy link it may not arrive."""
-        delay = self._latencies_ns[peer]
-        if peer in self._losses and self._is_lost(peer):
+        delay = self.neighbours.latency_ns(peer)
+        if self.neighbours.loses(peer):
             self.trace("egp", "LINK_MSG_LOST", -1, (peer, type(message).__name__))
             return
         if self.tracing:
             self.trace("egp", "LINK_MSG_SENT", -1, (peer, type(message).__name__, delay))
         self._effects.append(Send(actor, message, delay))
-
-    def _is_lost(self, peer: int) -> bool:
-        """Whether the next message to that node gets lost: a draw for every message of that direction."""
-        stream = self._loss_streams.get(peer)
-        if stream is None:
-            name = f"loss/{self.node}>{self.node_name(peer)}"
-            stream = self._loss_streams[peer] = self._streams.stream(name, self._shot)
-        return stream.uniform() < self._losses[peer]
-
-    def is_lossy(self, peer: int) -> bool:
-        """Whether messages to or from the QNPU of a linked node may get lost."""
-        return peer in self._losses
-
-    def latency_ns(self, peer: int) -> int:
-        """One-way time of a message to the QNPU of a linked node."""
-        return self._latencies_ns[peer]
 
     def set_timer(self, timer: Hashable, at_ns: int, action: Callable[[int], object]) -> None:
         """Do `action(now)` at `at_ns`."""
@@ -437,19 +431,6 @@ class Qnpu:
         """A trace record at the present time."""
         if self.tracing:
             self._effects.append(Emit(self.now_ns, unit, event, pid, data))
-
-    @property
-    def nodes(self) -> int:
-        """Number of nodes of the network."""
-        return len(self._nodes)
-
-    def is_node(self, node: int) -> bool:
-        """Whether there is a node of that id."""
-        return 0 <= node < len(self._nodes)
-
-    def node_name(self, node: int) -> str:
-        """Name of a node id, whatever it is."""
-        return self._nodes[node] if 0 <= node < len(self._nodes) else f"node {node}"
 
     def _basis_stream(self) -> Stream:
         if self._basis is None:

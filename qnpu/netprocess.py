@@ -31,7 +31,7 @@ from qnpu.requests import (
 from qnpu.sharing import Sharing
 from qnpu.traps import failure_tag
 from qruntime.errors import DriverError
-from qruntime.messages import ROTATION_GATES, Attempted, EntangleItem, Herald, OpCode, Response
+from qruntime.qdevice import ROTATION_GATES, Attempted, EntangleItem, Herald, OpCode, Response
 from qruntime.rng import Stream
 
 if TYPE_CHECKING:

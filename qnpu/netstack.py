@@ -46,7 +46,7 @@ class NetworkStack:
         self.links = {
             peer: LinkLayer(
                 qnpu.node_id, peer, actor, LinkOrder(settings.link_scheduler, tuple(settings.link_weights)),
-                qnpu.is_lossy(peer),
+                qnpu.neighbours.is_lossy(peer),
             )
             for peer, actor in peers.items()
         }  # fmt: skip
@@ -77,6 +77,7 @@ class NetworkStack:
 
         Raises `Trap` if it can never be met.
         """
+        socket += process.first_socket
         link, remote_socket, socket_fidelity = self._socket(process, peer, socket)
         arguments = process.arrays.get(args)
         if arguments is None:
@@ -87,7 +88,7 @@ class NetworkStack:
         qubit_ids = qubit_ids_of(process, ids, wanted.number, len(self._memory.owners)) if keeps else []
         check_results(process, results, wanted.number)
         reach = self.estimator.points(peer, wanted.type, len(set(qubit_ids)) > 1)
-        check_feasible(wanted, reach, self._name(peer), self._qnpu.latency_ns(peer))
+        check_feasible(wanted, reach, self._name(peer), self._qnpu.neighbours.latency_ns(peer))
         self._next_create_id += 1
         request = self._open(
             process, True, peer, socket, remote_socket, wanted.number, qubit_ids, results, create_id, now_ns
@@ -105,6 +106,7 @@ class NetworkStack:
 
     def receive(self, process: Process, peer: int, socket: int, ids: int, results: int, now_ns: int) -> None:
         """recv_epr: offer to take part in the peer's request on this socket."""
+        socket += process.first_socket
         link, remote_socket, _ = self._socket(process, peer, socket)
         array = process.arrays.get(results)
         if array is None or not array or len(array) % ENTRIES_PER_PAIR:
@@ -133,7 +135,8 @@ class NetworkStack:
             )
         found = process.sockets.get(socket)
         if found is None or found[0] != peer:
-            raise epr_trap("CREATE", f"the program has no open EPR socket {socket} to {self._name(peer)}")
+            own = socket - process.first_socket
+            raise epr_trap("CREATE", f"the program has no open EPR socket {own} to {self._name(peer)}")
         if self.bins is not None:
             self.bins.refuse_if_hopeless(process, peer, self._qnpu.now_ns)
         return link, found[1], found[2]
@@ -360,14 +363,16 @@ class NetworkStack:
         return None
 
     def _name(self, node: int) -> str:
-        return self._qnpu.node_name(node)
+        return self._qnpu.neighbours.name(node)
 
 
 def _take_turns(link: LinkLayer, item: Item, process: Process) -> None:
     """Put an item into the backlog of a link, where programs take turns: the second item of one comes after
-    the first ones of all. That under way counts."""
-    under_way = link.outstanding[1].local if link.outstanding is not None else None
-    before = {} if under_way is None else {under_way.process.pid: 1}
+    the first ones of all. Those under way count."""
+    before: dict[int, int] = {}
+    for other in link.outstanding.values():
+        if other.local is not None:
+            before[other.local.process.pid] = before.get(other.local.process.pid, 0) + 1
     had = dict(before)
     owners = [other.local.process.pid for other in link.backlog if other.local is not None]
     for pid in owners:

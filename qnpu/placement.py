@@ -18,7 +18,7 @@ from qnpu.memory import FREE, NETWORK, Binding
 from qnpu.process import Process, WaitReason
 from qnpu.traps import Trap, failure_tag
 from qruntime.errors import SubroutineError
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu

@@ -118,6 +118,7 @@ class Process:
         "deadline_ns",
         "device_end_ns",
         "failed",
+        "first_socket",
         "flavour",
         "left_ns",
         "lowered",
@@ -157,6 +158,7 @@ class Process:
         weight: int = 1,
         quotas: Quotas = DEFAULT,
         lowered: Collection[str] = (),
+        first_socket: int = 0,
     ):
         self.pid = pid
         self.owner = owner  # actor name of its CNPU
@@ -168,6 +170,7 @@ class Process:
         self.weight = weight
         self.quotas = quotas
         self.lowered = lowered  # names of the quotas that are its own, not the node's
+        self.first_socket = first_socket  # what its subroutines call EPR socket 0
         self.started_ns = now_ns
         self.state = "idle"
         self.arrival = 0  # order in which processes became ready

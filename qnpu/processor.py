@@ -26,7 +26,7 @@ from qnpu.quotas import exceeded
 from qnpu.traps import Trap, failure_tag, no_qubit, trap
 from qruntime.errors import DriverError, error_of
 from qruntime.limits import RETURNED_VALUES
-from qruntime.messages import ROTATION_GATES, OpCode
+from qruntime.qdevice import ROTATION_GATES, OpCode
 
 if TYPE_CHECKING:
     from qnpu.main import Qnpu

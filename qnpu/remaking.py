@@ -41,7 +41,7 @@ class Remaking:
         request = item.local
         lost = request.pairs_bound[message.pair :]
         process = request.process
-        reason = f"{self._qnpu.node_name(link.peer)} gave up a pair that no program there had asked for"
+        reason = f"{self._qnpu.neighbours.name(link.peer)} gave up a pair that no program there had asked for"
         was_open = request.is_open
         if not was_open and not self._reopen(request):
             self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)

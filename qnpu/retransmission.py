@@ -53,7 +53,7 @@ class Retransmission:
 
     def retry_ns(self, link: LinkLayer) -> int:
         """How long an answer is waited for."""
-        return ROUND_TRIPS * 2 * self._qnpu.latency_ns(link.peer) or RETRY_AT_ONCE_NS
+        return ROUND_TRIPS * 2 * self._qnpu.neighbours.latency_ns(link.peer) or RETRY_AT_ONCE_NS
 
     def sent(
         self, link: LinkLayer, key: Key, message: Reliable, attempts: int, give_up: Callable[[int], None]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from netqasm_isa.epr import EprType
 from qnpu.process import Process
-from qruntime.messages import Attempted
+from qruntime.qdevice import Attempted
 
 if TYPE_CHECKING:
     from qnpu.entangling import Entangling

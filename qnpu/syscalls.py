@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from qdriver.spec import VirtualQubit
 from qnpu.process import Process, Subroutine
 from qnpu.quotas import exceeded, quotas_of
 from qruntime.errors import ConfigError, Fault, LimitError, QnosError, SubroutineError
+from qruntime.inspection import Inspect, Inspected
 from qruntime.limits import PROCESSES, RETURNED_VALUES
 from qruntime.messages import (
     Aborted,
@@ -58,7 +60,7 @@ def register(qnpu: Qnpu, src: str, call: Register, now_ns: int) -> None:
             return _refuse(qnpu, src, call.pid, "register", error)
     process = Process(
         call.pid, src, call.app, call.max_qubits, call.flavour, call.priority, now_ns,
-        call.deadline_ns, call.weight, quotas, call.quotas,
+        call.deadline_ns, call.weight, quotas, call.quotas, call.first_socket,
     )  # fmt: skip
     qnpu.processes[src, call.pid] = process
     for socket, remote_node, remote_socket, min_fidelity in call.sockets:
@@ -89,10 +91,10 @@ def _open(qnpu: Qnpu, process: Process, call: OpenEprSocket) -> None:
         if other is not process and other.sockets.get(call.socket, (-1, -1, 0))[:2] == mine:
             error = LimitError(f"EPR socket {call.socket} to that socket belongs to process {other.pid}")
             return _refuse(qnpu, process.owner, process.pid, name, error)
-    if call.socket < 0 or call.remote_socket < 0 or not qnpu.is_node(call.remote_node):
+    if call.socket < 0 or call.remote_socket < 0 or not qnpu.neighbours.is_node(call.remote_node):
         error = LimitError(
             f"EPR socket {call.socket} to socket {call.remote_socket} of node {call.remote_node}: "
-            f"socket ids are 0 or more, nodes 0..{qnpu.nodes - 1}"
+            f"socket ids are 0 or more, nodes 0..{qnpu.neighbours.nodes - 1}"
         )
         return _refuse(qnpu, process.owner, process.pid, name, error)
     if not 0 <= call.min_fidelity <= 100:
@@ -158,6 +160,23 @@ def read_memory(qnpu: Qnpu, src: str, call: ReadMemory, now_ns: int) -> None:
     return None
 
 
+def inspect(qnpu: Qnpu, src: str, call: Inspect, now_ns: int) -> None:
+    """Pass the question on to the world, which alone knows states; the answer goes through us as well."""
+    process = qnpu.processes.get((src, call.pid))
+    try:
+        if process is None:
+            raise _unknown(call.pid)
+        places = []
+        for virtual in call.qubits:
+            if VirtualQubit(virtual) not in process.virtual:
+                raise SubroutineError(f"virtual qubit {virtual} is not bound")
+            places.append(int(process.virtual[VirtualQubit(virtual)]))
+    except SubroutineError as error:
+        qnpu.send_cnpu(src, Inspected(call.pid, call.ref, (), error.message))
+    else:
+        qnpu.ask_world(Inspect(call.pid, call.ref, call.scope, tuple(places)))
+
+
 def stop(qnpu: Qnpu, src: str, call: Stop, now_ns: int) -> None:
     """The process is gone: its qubits are free, its requests withdrawn."""
     process = qnpu.processes.get((src, call.pid))
@@ -201,4 +220,5 @@ SYSCALLS: dict[type[Any], Callable[..., None]] = {
     ReadMemory: read_memory,
     Stop: stop,
     Status: status,
+    Inspect: inspect,
 }

@@ -53,7 +53,7 @@ def what_for(qnpu: Qnpu, process: Process) -> str:
         return f"a free qubit for virtual qubit {wait.virtual} (owners of the qubits: {holders})"
     for request in process.requests:
         if request.results_address == wait.address:
-            peer = qnpu.node_name(request.peer)
+            peer = qnpu.neighbours.name(request.peer)
             return f"pair {request.delivered + 1} of {request.number} with {peer}"
     return f"array @{wait.address}"
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import trio
 import zmq
 
 from qruntime.actors import Message
-from qruntime.control import (
-    ControlMessage,
-    GoOn,
-    Halt,
-    Leave,
-    Run,
-    RunDone,
-    ShotDone,
-    ShotTrace,
-    decode_control,
-    encode_control,
-)
+from qruntime.control import ControlMessage, Leave, decode_control, encode_control
 from qruntime.errors import NodeDown, error_of
 from qruntime.keys import LOCAL, Guard
+from qruntime.orders import GoOn, Halt, Run, RunDone, ShotDone, ShotTrace
 from qruntime.sockets import Sockets
 from qruntime.trace import Record
 from qruntime.watch import Watch
@@ -73,14 +63,49 @@ class Client:
         on_shot: Callable[[ShotDone], None],
         look: Callable[[], None],
         on_halt: Callable[[Halt], GoOn] | None = None,
+        beside: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> RunDone:
         """Order a run, hand over its shots in order, return when it is over; `on_halt` says how a stepwise
         run goes on.
 
         `look` is called every now and then and raises if a process is gone. Raises the fault of a run that
-        could not be finished.
+        could not be finished. `beside` is done meanwhile in this process, and ended with the run; what one of
+        them raises ends the run.
         """
-        return trio.run(self._run, order, on_shot, look, on_halt)
+        if not beside:
+            return trio.run(self._run, order, on_shot, look, on_halt)
+        return trio.run(self._run_beside, order, on_shot, look, on_halt, beside)
+
+    async def _run_beside(
+        self,
+        order: Run,
+        on_shot: Callable[[ShotDone], None],
+        look: Callable[[], None],
+        on_halt: Callable[[Halt], GoOn] | None,
+        beside: Sequence[Callable[[], Awaitable[None]]],
+    ) -> RunDone:
+        done: list[RunDone] = []
+        failed: list[BaseException] = []
+
+        async def work(task: Callable[[], Awaitable[None]]) -> None:
+            try:
+                await task()
+            except trio.Cancelled:
+                raise
+            except BaseException as error:  # as it is, not in a group
+                failed.append(error)
+            nursery.cancel_scope.cancel()
+
+        async def run() -> None:
+            done.append(await self._run(order, on_shot, look, on_halt))
+
+        async with trio.open_nursery() as nursery:
+            for task in beside:
+                nursery.start_soon(work, task)
+            await work(run)  # in the main task, where a Ctrl-C comes
+        if failed:
+            raise failed[0]
+        return done[0]
 
     def leave(self) -> None:
         """Ask the network to end."""

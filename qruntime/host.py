@@ -330,13 +330,9 @@ class Host:
         if authority.is_quiet and universe.answers is None and self.service.waiting_in_vain(universe):
             universe.answers = {}
             self.ask(universe)
-        elif (
-            universe.limit_ns is not None
-            and universe.answers is None
-            and not universe.is_held
-            and authority.is_over(universe.limit_ns)
-        ):
-            self.service.reached(universe)
+        elif universe.answers is None and universe.limit_ns is not None:
+            if authority.is_over(universe.limit_ns):
+                self.service.reached(universe)
         elif self.until_ns is not None and universe.answers is None and authority.is_over(self.until_ns):
             self.leaving = True
 

@@ -16,25 +16,19 @@ from qruntime.addresses import address_fault, split_holder
 from qruntime.control import (
     Answer,
     Ask,
-    AskNetwork,
-    AskSession,
-    CancelSession,
     ControlMessage,
     Forget,
-    GoOn,
     Grant,
     Hello,
     Leave,
-    Load,
     Loaded,
     Report,
-    Run,
-    SubmitApp,
     Welcome,
     decode_control,
     unpack_token,
 )
 from qruntime.errors import WireError
+from qruntime.orders import AskNetwork, AskSession, CancelSession, GoOn, Load, Run, SubmitApp
 from qruntime.wire import VERSION, decode
 
 WORLD: Final = "world"

@@ -52,4 +52,5 @@ RETURNED_VALUES: Final = (
 )  # of one subroutine, or of one look at memory: one message holds them
 
 DUMP_QUBITS: Final = 6  # shown together by a breakpoint; a matrix of n qubits has 4**n entries
+INSPECTED_QUBITS: Final = 7  # shown together in answer to `Inspect`; one message holds their matrix
 GROUP_QUBITS: Final = 10  # entangled together in the exact engine

@@ -17,14 +17,15 @@ import msgspec
 
 from qruntime.actors import Arrival, Cancelled, Event, Start
 from qruntime.authority import Token
-from qruntime.control import (
+from qruntime.control import ControlMessage, Loaded
+from qruntime.errors import ConfigError, Fault, QnosError
+from qruntime.losses import FIRST_WORD, Loss, down_error, programs_under_way
+from qruntime.orders import (
     AskNetwork,
     AskSession,
     CancelSession,
-    ControlMessage,
     EndedRow,
     Load,
-    Loaded,
     NetworkState,
     Run,
     RunDone,
@@ -32,8 +33,6 @@ from qruntime.control import (
     SessionState,
     SubmitApp,
 )
-from qruntime.errors import ConfigError, Fault, QnosError
-from qruntime.losses import FIRST_WORD, Loss, down_error, programs_under_way
 from qruntime.trace import Trace
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from qruntime.authority import Authority
-from qruntime.control import Answer, ControlMessage, EndedRow, Loaded
+from qruntime.control import Answer, ControlMessage, Loaded
 from qruntime.errors import QnosError
+from qruntime.orders import EndedRow
 
 
 class Universe:

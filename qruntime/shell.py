@@ -44,12 +44,10 @@ from qruntime.control import (
     CancelTimerRow,
     EffectRow,
     EmitRow,
-    EndedRow,
     Forget,
     Grant,
     Hello,
     Leave,
-    Load,
     Loaded,
     Report,
     SendRow,
@@ -64,6 +62,7 @@ from qruntime.intake import Refusals, at_actor, unpack
 from qruntime.keys import LOCAL, Guard
 from qruntime.limits import BODIES_WAITING
 from qruntime.messages import ProcessStatus
+from qruntime.orders import EndedRow, Load
 from qruntime.sockets import Socket, Sockets
 from qruntime.watch import Watch, bound_to, hold_lifeline
 from qruntime.wire import VERSION, encode
@@ -276,11 +275,21 @@ def serve_shell(hosted: Hosted, address: str, authority_address: str, guard: Gua
 
 
 async def _serve(hosted: Hosted, address: str, authority_address: str, guard: Guard) -> None:
+    with Sockets(guard) as sockets, bound_to(Watch(sockets, authority_address), "the world"):
+        await _take_part(hosted, sockets, address, authority_address)
+
+
+async def be_beside(hosted: Hosted, address: str, authority_address: str, guard: Guard = LOCAL) -> None:
+    """Be the process of an actor among other things that this process does, until the authority says
+    `Leave`."""
     with Sockets(guard) as sockets:
-        inbox = sockets.bind(zmq.PULL, address)
-        authority = sockets.connect(zmq.PUSH, authority_address)
-        authority.send([encode_control(Hello(hosted.name, inbox.address, VERSION, os.getpid()))])
-        shell = Shell(hosted, sockets, authority)
-        with bound_to(Watch(sockets, authority_address), "the world"):
-            while not shell.leaving:
-                shell.take(await inbox.receive(), inbox.sender)
+        await _take_part(hosted, sockets, address, authority_address)
+
+
+async def _take_part(hosted: Hosted, sockets: Sockets, address: str, authority_address: str) -> None:
+    inbox = sockets.bind(zmq.PULL, address)
+    authority = sockets.connect(zmq.PUSH, authority_address)
+    authority.send([encode_control(Hello(hosted.name, inbox.address, VERSION, os.getpid()))])
+    shell = Shell(hosted, sockets, authority)
+    while not shell.leaving:
+        shell.take(await inbox.receive(), inbox.sender)

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from qruntime.actors import Start
 from qruntime.authority import Authority
-from qruntime.control import (
+from qruntime.control import ControlMessage, Loaded
+from qruntime.errors import ConfigError, Fault, NodeDown, QnosError
+from qruntime.limits import RECORDS_PER_MESSAGE
+from qruntime.orders import (
     AskNetwork,
     AskSession,
     CancelSession,
-    ControlMessage,
     EndedRow,
     GoOn,
     Halt,
     Load,
-    Loaded,
     NetworkState,
     Run,
     RunDone,
@@ -29,8 +30,6 @@ from qruntime.control import (
     ShotTrace,
     SubmitApp,
 )
-from qruntime.errors import ConfigError, Fault, NodeDown, QnosError
-from qruntime.limits import RECORDS_PER_MESSAGE
 from qruntime.trace import Trace
 
 if TYPE_CHECKING:

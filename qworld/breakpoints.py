@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from qruntime.actors import Emit
 from qruntime.limits import DUMP_QUBITS
-from qruntime.messages import DeviceOp
+from qruntime.qdevice import DeviceOp
 from qworld.device import Device
 from qworld.engine import Engine
 from qworld.gates import Tensor, density_of
+from qworld.inspector import Inspector, joint_state
 
 STATE_UNIT = 1_000_000_000  # density matrices go into the trace in units of 1e-9: traces hold no floats
 _DUMP_NOTHING, _DUMP_GLOBAL = 0, 2
-_KET0 = np.array([1.0, 0.0, 0.0, 1.0])
 
 
 class Breakpoints:
     """Gathers the qubits of breakpoints as their operations come in."""
 
     def __init__(
-        self, nodes: Sequence[str], devices: Mapping[int, Device], engine: Engine, idle: bool
+        self,
+        nodes: Sequence[str],
+        devices: Mapping[int, Device],
+        engine: Engine,
+        idle: bool,
+        inspector: Inspector | None = None,
     ) -> None:
         self._nodes = nodes
         self._devices = devices
         self._engine = engine
+        self._inspector = inspector  # who is to keep what breakpoints show
         self._idle = idle  # whether the decoherence since a qubit's last operation is shown
         self._gathered: dict[int, list[int]] = {}
         self._waiting: tuple[int, int, list[int]] | None = None
@@ -59,6 +63,8 @@ class Breakpoints:
             self._waiting = None
             event = "BREAKPOINT_GLOBAL"
             groups = [[(first[0], place) for place in first[2]] + [(node, place) for place in places]]
+        if self._inspector is not None:
+            self._inspector.keep(groups[0] if op.n == _DUMP_GLOBAL else None, op.start_ns)
         return [self._dump(node, op.start_ns, event, group) for group in groups] if tracing else []
 
     def _dump(self, node: int, t_ns: int, event: str, places: list[tuple[int, int]]) -> Emit:
@@ -73,13 +79,4 @@ class Breakpoints:
     def _look(self, places: list[tuple[int, int]], t_ns: int) -> Tensor:
         """The joint state as the last operations left it, or at `t_ns`; leaves the qubits as they are."""
         qubits = [self._devices[owner].qubits[place] for owner, place in places]
-        held = [q for q in qubits if q is not None]
-        tensor = self._engine.pauli_tensor(held) if held else np.ones(())
-        for axis, q in enumerate(held):
-            if self._idle and q.idle is not None and t_ns > q.t_ns:
-                waited = np.tensordot(q.idle.ptm(t_ns - q.t_ns), tensor, axes=([1], [axis]))
-                tensor = np.moveaxis(waited, 0, axis)
-        for axis, held_or_not in enumerate(qubits):
-            if held_or_not is None:  # nobody has prepared it, so it holds |0>
-                tensor = np.moveaxis(np.multiply.outer(_KET0, tensor), 0, axis)
-        return tensor
+        return joint_state(self._engine, qubits, t_ns if self._idle else None)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from qruntime.errors import DriverError
-from qruntime.messages import DeviceOp, EntangleItem, Response
+from qruntime.qdevice import DeviceOp, EntangleItem, Response
 from qruntime.rng import Stream
 from qworld.device import Device
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from qruntime.messages import ROTATION_GATES, DeviceOp, OpCode, Response
+from qruntime.qdevice import ROTATION_GATES, DeviceOp, OpCode, Response
 from qruntime.rng import Stream
 from qworld.channels import IdleNoise
 from qworld.engine import Engine, GroupTooLarge, Qubit

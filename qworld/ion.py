@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from qruntime.messages import DeviceOp, OpCode, Response
+from qruntime.qdevice import DeviceOp, OpCode, Response
 from qruntime.rng import Stream
 from qworld.channels import IdleNoise, depolarising
 from qworld.engine import Engine, GroupTooLarge, Qubit

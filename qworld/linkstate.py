@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from qruntime.messages import EntangleItem
+from qruntime.qdevice import EntangleItem
 from qworld.links import Link, WorkingPoint
 
 

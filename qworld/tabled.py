@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from qruntime.messages import DeviceOp
+from qruntime.qdevice import DeviceOp
 from qworld.channels import IdleNoise, dephasing, depolarising, joint_depolarising
 from qworld.device import Device
 from qworld.engine import Engine

@@ -11,8 +11,9 @@ from functools import partial
 
 from qruntime.actors import Arrival, CancelTimer, Effect, Emit, Event, Expiry, Send, SetTimer, Wait
 from qruntime.errors import DriverError
+from qruntime.inspection import Inspect, Inspected
 from qruntime.limits import GROUP_QUBITS
-from qruntime.messages import (
+from qruntime.qdevice import (
     Attempted,
     Entangle,
     EntangleItem,
@@ -28,6 +29,7 @@ from qworld.contained import asked, done_by, measured_at_once
 from qworld.device import Device
 from qworld.engine import Engine, Qubit
 from qworld.gates import Tensor
+from qworld.inspector import Inspector, refused
 from qworld.links import Link, attempts
 from qworld.linkstate import FirstAttempt, LinkState, Side, Stretch
 
@@ -38,7 +40,8 @@ class World:
     """The actor.
 
     `devices` by node id, `links` by pair of node ids, in the order in which the model names its ends. With
-    `snapshot_idle` breakpoints show qubits with their decoherence since their last operations.
+    `snapshot_idle` breakpoints show qubits with their decoherence since their last operations. Only with
+    `states_readable` `Inspect` is answered with states.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class World:
         ticks_ns: Mapping[int, int] | None = None,
         name: str = "world",
         snapshot_idle: bool = False,
+        states_readable: bool = False,
     ) -> None:
         self.name = name
         self.tracing = False
@@ -74,7 +78,10 @@ class World:
         self._node_of = {f"{node}/qnpu": i for i, node in enumerate(nodes)}
         self._measure_streams = [f"measure/{node}" for node in nodes]
         self._halves: dict[tuple[int, int], Qubit] = {}  # what heralds put where
-        self._breakpoints = Breakpoints(self._nodes, self._devices, self.engine, snapshot_idle)
+        self._inspector = Inspector(self._nodes, self._devices, self.engine) if states_readable else None
+        self._breakpoints = Breakpoints(
+            self._nodes, self._devices, self.engine, snapshot_idle, self._inspector
+        )
         self.occupied: Callable[[str, bool, int, int], None] | None = None  # see `Occupied` in qnos
 
     # --- actor ----------------------------------------------------------------------------------------
@@ -94,6 +101,8 @@ class World:
             link.serial = 0
         self._halves.clear()
         self._breakpoints.reset()
+        if self._inspector is not None:
+            self._inspector.reset()
 
     def handle(self, event: Event, now_ns: int) -> Sequence[Effect]:
         """Take a command of a QNPU or the end of a stretch of attempts."""
@@ -103,6 +112,8 @@ class World:
             node = self._node_of[event.src]
             if message.__class__ is Operate:
                 return self._operate(node, event.src, message, now_ns)
+            if message.__class__ is Inspect:
+                return [Send(event.src, self._inspected(node, message, now_ns), 0)]
             assert isinstance(message, Entangle)
             return self._entangle(node, message, now_ns)
         if isinstance(event, Expiry):
@@ -152,6 +163,11 @@ class World:
                 at = self._answered_at(node, end)
                 effects.append(Send(src, Outcome(op.ref, int(response), detail), max(at - now_ns, 0)))
         return effects
+
+    def _inspected(self, node: int, asked: Inspect, now_ns: int) -> Inspected:
+        if self._inspector is None:
+            return refused(asked, "this network keeps its quantum states to itself (testing.states_readable)")
+        return self._inspector.answer(node, asked, now_ns)
 
     def _answered_at(self, node: int, t_ns: int) -> int:
         """When the device of a node can answer: at the next tick of its clock."""

@@ -20,7 +20,7 @@ from cnpu import App, load_app, shipped_apps
 from cnpu.inputs import Input
 from cnpu.routes import SOCKETS_PER_SESSION
 from qnos import fields
-from qruntime import control, limits, messages, wire
+from qruntime import control, limits, messages, qdevice, wire
 from qruntime.actors import Message
 from qruntime.errors import Fault
 from qruntime.trace import Record
@@ -33,7 +33,7 @@ _TUPLE_EXT = wire.tag_tuples(()).code
 _MADE_BY = "<!-- Made by `python docs/tools/reference_pages.py` from {}; edits here are lost. -->"
 
 _INTRO = f"""\
-{_MADE_BY.format("qruntime/messages.py")}
+{_MADE_BY.format("qruntime/messages.py and qruntime/qdevice.py")}
 
 # Messages
 
@@ -105,13 +105,13 @@ def message_tables() -> str:
 
 def _sections() -> list[str]:
     """One section per heading of the source, with the messages defined below it."""
-    source = inspect.getsource(messages)
+    source = inspect.getsource(messages) + inspect.getsource(qdevice)
     titles = [(match.start(), match["title"]) for match in _SECTION.finditer(source)]
     sections = []
     for at, (start, title) in enumerate(titles):
         stop = titles[at + 1][0] if at + 1 < len(titles) else len(source)
         classes = [
-            getattr(messages, name)
+            getattr(messages, name, None) or getattr(qdevice, name)
             for name in re.findall(r"^class (\w+)\(Message\b", source[start:stop], re.MULTILINE)
         ]
         sections.append(
@@ -124,7 +124,7 @@ def _sections() -> list[str]:
 
 
 _WIRE = f"""\
-{_MADE_BY.format("qruntime/control.py and qruntime/messages.py")}
+{_MADE_BY.format("qruntime/control.py, qruntime/orders.py and qruntime/messages.py")}
 
 # Wire
 
@@ -350,11 +350,11 @@ def _parts() -> str:
     """Structs inside of messages."""
     parts = [Fault] + [
         cls
-        for cls in vars(messages).values()
+        for cls in (vars(messages) | vars(qdevice)).values()
         if isinstance(cls, type)
         and issubclass(cls, msgspec.Struct)
         and not issubclass(cls, Message)
-        and cls.__module__ == messages.__name__
+        and cls.__module__ in (messages.__name__, qdevice.__name__)
     ]
     return "\n\n".join(["## Parts", *(_described(cls, f"### {cls.__name__}") for cls in parts)])
 
@@ -363,7 +363,7 @@ def _codes() -> str:
     """Enumerations."""
     enums = [
         cls
-        for cls in vars(messages).values()
+        for cls in (vars(messages) | vars(qdevice)).values()
         if isinstance(cls, type) and issubclass(cls, IntEnum) and cls is not IntEnum
     ]
     return "\n\n".join(

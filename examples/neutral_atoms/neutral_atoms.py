@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from qdriver.driver import Operation, QDriver
 from qdriver.spec import DeviceSpec, GateSpec, QubitSpec
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 from qworld.channels import IdleNoise
 from qworld.tabled import Native, Place, TabledDevice
 

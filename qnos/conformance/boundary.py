@@ -14,7 +14,7 @@ from qnos import fields
 from qnos.conformance.subject import POINT, Subject, begin, named, operands_of, told
 from qnos.vetting import misfits
 from qruntime.errors import DriverError
-from qruntime.messages import DeviceOp, EntangleItem, OpCode
+from qruntime.qdevice import DeviceOp, EntangleItem, OpCode
 from qruntime.rng import Streams
 from qworld.device import Device
 from qworld.engine import Engine

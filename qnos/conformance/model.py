@@ -13,7 +13,7 @@ from qnos.conformance.subject import Subject, named, operands_of, told, wrong_an
 from qnos.unitaries import Matrix, apply
 from qruntime.errors import DriverError
 from qruntime.limits import GROUP_QUBITS
-from qruntime.messages import ROTATION_GATES, DeviceOp, OpCode, Response
+from qruntime.qdevice import ROTATION_GATES, DeviceOp, OpCode, Response
 from qruntime.rng import Stream, Streams
 from qworld.bell import bell_tensor
 from qworld.channels import IdleNoise

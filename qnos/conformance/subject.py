@@ -13,7 +13,7 @@ from qdriver.driver import Operation, QDriver
 from qdriver.registry import hardware
 from qdriver.spec import DeviceSpec, LinkPoint
 from qnos.unitaries import Matrix, native_unitary
-from qruntime.messages import DeviceOp, OpCode, Operate, Response
+from qruntime.qdevice import DeviceOp, OpCode, Operate, Response
 from qruntime.rng import Stream, Streams
 from qworld.device import Device
 from qworld.engine import Engine

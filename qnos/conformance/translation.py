@@ -10,7 +10,7 @@ from qdriver.driver import Operation, QDriver
 from qdriver.spec import DeviceSpec
 from qnos.conformance.subject import UNKNOWN, Subject, bystanders_of, named, operands_of, told
 from qnos.unitaries import apply, fidelity, reset, vanilla_unitary
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 
 EXACT = 1e-9  # how far a translation may be from its gate, as 1 - fidelity
 _IRREVERSIBLE = (OpCode.INIT, OpCode.MEASURE)

@@ -21,7 +21,7 @@ from qdriver.generic import GenericConfig, GenericDriver, GenericHardware
 from qdriver.ion import IonDriver, IonHardware
 from qdriver.nv import NvDriver, NvHardware
 from qdriver.spec import DeviceSpec, GateSpec, QubitSpec
-from qruntime.messages import DeviceOp, OpCode, Response
+from qruntime.qdevice import DeviceOp, OpCode, Response
 from qworld.generic import GenericDevice
 from qworld.ion import IonDevice
 from qworld.nv import NvDevice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qdriver.driver import Operation
-from qruntime.messages import DeviceOp, OpCode, Response
+from qruntime.qdevice import DeviceOp, OpCode, Response
 from qworld.generic import GenericDevice
 from tests.conformance.broken import Sound, driver_of, slower
 

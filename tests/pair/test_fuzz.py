@@ -21,7 +21,6 @@ from qnpu.settings import QnpuSettings
 from qruntime.actors import Arrival, Effect, Event, Message
 from qruntime.messages import (
     Cancel,
-    Herald,
     LinkAck,
     LinkAdd,
     LinkClaim,
@@ -31,12 +30,12 @@ from qruntime.messages import (
     LinkRequest,
     LinkWithdraw,
     OpenEprSocket,
-    Outcome,
     ReadMemory,
     Register,
     Status,
     Submit,
 )
+from qruntime.qdevice import Herald, Outcome
 from qworld.links import DepolariseLink, Link, PerfectLink
 from tests.pair.harness import (
     MILLISECOND_NS,

@@ -289,10 +289,10 @@ def test_program_cannot_fill_the_queue_of_a_link_for_others() -> None:
 
 def test_programs_take_turns_in_being_added_to_the_queue_of_a_link() -> None:
     """Nobody opens the sockets that process 2 asks for at the other end, so its requests are held there for
-    the grace time, and no other can be under way meanwhile; the victim waits for one of them."""
+    the grace time and fill the window; the victim waits for the first of them only."""
     grace_ns = 10 * MILLISECOND_NS
     bench = Bench(settings=QnpuSettings(accept_grace_ns=grace_ns), latency_ns=1_000)
-    bench.program(0, 2, many(50, 5), socket=5)
+    bench.program(0, 2, many(200, 5), socket=5)
     bench.program(0, 1, measure(results=0), at_ns=5_000).program(1, 1, receive(ids=None, number=1))
     bench.run(until_ns=50 * grace_ns)
     at_ns = next(t for t, message in bench.cnpus[0].got if isinstance(message, Done) and message.pid == 1)

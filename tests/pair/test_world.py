@@ -9,7 +9,7 @@ import pytest
 
 from qdriver.generic import GenericConfig
 from qruntime.actors import Arrival, Effect, Expiry, Message, Send, SetTimer, Start
-from qruntime.messages import (
+from qruntime.qdevice import (
     DeviceOp,
     Entangle,
     EntangleItem,

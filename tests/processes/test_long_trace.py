@@ -9,8 +9,9 @@ from qnos.loading import load_network
 from qnos.processes import ProcessNetwork
 from qnos.simulate import simulate
 from qruntime.actors import Message
-from qruntime.control import EndedRow, ShotDone, ShotTrace, encode_control
+from qruntime.control import encode_control
 from qruntime.limits import RECORDS_PER_MESSAGE
+from qruntime.orders import EndedRow, ShotDone, ShotTrace
 from qruntime.shots import Shots
 from qruntime.trace import Record
 

@@ -22,12 +22,13 @@ from qnos.processes import ProcessNetwork
 from qnos.runtime_dir import RuntimeDir
 from qruntime.authority import Remote
 from qruntime.client import Client
-from qruntime.control import AskNetwork, Grant, Hello, Leave, Load, NetworkState, Report, Run, encode_control
+from qruntime.control import Grant, Hello, Leave, Report, encode_control
 from qruntime.errors import ConfigError
 from qruntime.intake import Refusals, at_actor, at_world
 from qruntime.keys import Guard, KeyPair, Keyring, generate, new_pair, read_secret
 from qruntime.limits import CONTROL_BYTES, MESSAGE_BYTES
 from qruntime.messages import Done
+from qruntime.orders import AskNetwork, Load, NetworkState, Run
 from qruntime.sockets import Sockets
 from qruntime.wire import VERSION, encode
 from tests.processes.by_hand import (

@@ -40,6 +40,9 @@ CLOCKS = re.compile(
     r"|datetime(\.datetime|\.date)?\.(now|utcnow|today)|date\.today"
 )
 HIDDEN_RANDOMNESS = ("random", "secrets", "uuid", "numpy.random", "os.urandom")
+DRAWN_BY_PROGRAMS = {
+    "qnos/compat/qkd.py": "part of a program, and draws as programs of its style do (chance.py)"
+}
 HANDED_IN = ("random.Random", "numpy.random.Generator")  # types of generators that somebody seeded
 
 # Files that talk to a person at a terminal.
@@ -330,7 +333,9 @@ def _hidden_randomness(tree: ast.Module) -> list[str]:
 
 
 def test_randomness_comes_from_named_streams_only() -> None:
-    _none(f"{file}:{use}" for file in PACKAGE_FILES for use in _hidden_randomness(_tree(file)))
+    draws = {file: _hidden_randomness(_tree(file)) for file in PACKAGE_FILES}
+    _none(f"{file}:{use}" for file, uses in draws.items() if file not in DRAWN_BY_PROGRAMS for use in uses)
+    assert [file for file in DRAWN_BY_PROGRAMS if not draws.get(file)] == [], "no longer needs its exception"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def table_rows(text: str) -> Iterator[list[str]]:
 
 # Public because the parts of the SDK need them of each other; a program does not.
 FOR_THE_BUILDER = {
-    "Node": {"builder"},
+    "Node": {"builder", "program"},
     "Qubit": {"of_pair", "lose", "regain"},
     "Socket": set(),
     "EprSocket": set(),

@@ -13,7 +13,7 @@ from qdriver.generic import ONE_QUBIT_GATES, TWO_QUBIT_GATES, GenericConfig, Gen
 from qdriver.spec import LinkPoint
 from qruntime.actors import Message
 from qruntime.errors import DriverError
-from qruntime.messages import DeviceOp, Entangle, EntangleItem, OpCode, Operate
+from qruntime.qdevice import DeviceOp, Entangle, EntangleItem, OpCode, Operate
 from qworld.gates import controlled_rotation, rotation, unitary
 from tests.unit.qworld.dense import Array, Dense
 

@@ -15,7 +15,7 @@ from qdriver.registry import hardware
 from qdriver.spec import broken_rules
 from qruntime.actors import Message
 from qruntime.errors import DriverError
-from qruntime.messages import DeviceOp, OpCode, Operate, Response
+from qruntime.qdevice import DeviceOp, OpCode, Operate, Response
 from qruntime.rng import Stream
 from qworld.bell import bell_tensor
 from qworld.device import Device

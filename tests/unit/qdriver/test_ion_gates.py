@@ -13,7 +13,7 @@ from qdriver.driver import Operation
 from qdriver.ion import IonConfig, IonHardware
 from qdriver.ion_gates import one_ion_gate, two_ion_gate
 from qruntime.errors import DriverError
-from qruntime.messages import OpCode
+from qruntime.qdevice import OpCode
 from qworld.gates import controlled_rotation, rotation, unitary
 from tests.unit.qworld.dense import SX, SY, SZ, Array, Dense, exponential
 

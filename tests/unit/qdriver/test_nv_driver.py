@@ -13,7 +13,7 @@ import pytest
 from qdriver.driver import Operation
 from qdriver.nv import NvConfig, NvDriver, NvHardware
 from qruntime.errors import DriverError
-from qruntime.messages import OpCode, Operate
+from qruntime.qdevice import OpCode, Operate
 
 I2, X, Y, Z = np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1, -1])
 PAULI = {"x": X, "y": Y, "z": Z}

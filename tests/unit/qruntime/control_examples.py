@@ -8,6 +8,7 @@ from qruntime import control as c
 from qruntime.actors import Message
 from qruntime.errors import Fault
 from qruntime.messages import ProcessStatus
+from qruntime.trace import Record
 from qruntime.wire import VERSION
 
 TYPES: tuple[type[Message], ...] = typing.get_args(c.ControlMessage)
@@ -63,11 +64,11 @@ EXAMPLES: tuple[Message, ...] = (
     c.ShotDone(
         17,
         (_ENDED, _FAILED),
-        (c.Record(0, "alice", "cnpu", "PROGRAM_STARTED", 0, (0, "alice")),),
+        (Record(0, "alice", "cnpu", "PROGRAM_STARTED", 0, (0, "alice")),),
         {"delft": (1, 2, 3, 4)},
     ),
     c.RunDone(_FAULT, 2700, 310),
-    c.ShotTrace(17, (c.Record(5, "bob", "link:alice", "LINK_UP", -1, ()),)),
+    c.ShotTrace(17, (Record(5, "bob", "link:alice", "LINK_UP", -1, ()),)),
     c.SubmitApp("ipc:///run/client", _LOAD),
     c.AskSession("ipc:///run/client", 4, True),
     c.CancelSession("ipc:///run/client", 4),

@@ -12,8 +12,10 @@ import msgspec
 from hypothesis import strategies as st
 
 from qruntime import messages as m
+from qruntime import qdevice
 from qruntime.actors import Message
 from qruntime.errors import Fault
+from qruntime.inspection import Inspect, Inspected, Picture, Scope
 from tests.unit.qruntime import program_values
 
 TYPES: tuple[type[Message], ...] = typing.get_args(m.AnyMessage)
@@ -40,23 +42,25 @@ _REQUEST = m.LinkRequest(
     rotations_remote=(1, 2, 31),
 )
 
-_CNOT = m.DeviceOp(m.OpCode.TWO_QUBIT, 1500, "cnot", 0, 1)
-_MEASURE = m.DeviceOp(m.OpCode.MEASURE, 2500, "", 0, ref=6)
+_CNOT = qdevice.DeviceOp(qdevice.OpCode.TWO_QUBIT, 1500, "cnot", 0, 1)
+_MEASURE = qdevice.DeviceOp(qdevice.OpCode.MEASURE, 2500, "", 0, ref=6)
 
 EXAMPLES: tuple[Message, ...] = (
-    m.Register(3, "bqc", 2, "nv", 1, ((0, 1, 0, 80), (1, 2, 0, 100)), 5_000_000, 3, {"qubits": 2}),
+    m.Register(3, "bqc", 2, "nv", 1, ((0, 1, 0, 80), (1, 2, 0, 100)), 5_000_000, 3, {"qubits": 2}, 1024),
     m.OpenEprSocket(3, 1, 2, 0, 75),
     m.Submit(3, 0, b"\x00\x01\xff"),
     m.Cancel(3, 1),
     m.ReadMemory(3, 17, (0, 48), (0, 5)),
     m.Stop(3),
     m.Status(18),
+    Inspect(3, 19, Scope.ENTANGLED, (0, 2)),
     m.Refused(3, "register", Fault("LIMIT", "4096 processes are registered", {})),
     m.Done(3, 0, ((0, 1), (48, -7)), ((0, (1, None, 2**31 - 1)), (1, ()))),
     m.Aborted(3, 1, _FAULT),
     m.RequestFailed(3, _FAULT),
     m.Memory(3, 17, ((0, 1), (48, None)), ((0, (1, None)), (5, None))),
     m.StatusReport(18, (m.ProcessStatus(3, "bqc", "waiting", 1, (0, 1), 2),), 4),
+    Inspected(3, 19, (Picture((("alice", 0),), (0.5, 0.0, 0.25, -0.25, 0.25, 0.25, 0.5, 0.0)),), "why"),
     m.LinkAdd(0, 5, 1, -1, _REQUEST),
     m.LinkAck(0, 5, 1, 4, 0),
     m.LinkReject(0, 5, 3, "no open socket"),
@@ -68,12 +72,19 @@ EXAMPLES: tuple[Message, ...] = (
     m.LinkAbandon(0, 7, 3, "nobody answered"),
     m.ClassicalMessage(0, "alice", "bob", {"bits": [0, 1], "pair": (1, (b"\xff", None)), 7: -0.5, "å": True}),
     m.ProgramEnded(0, "alice", "bob", ""),
-    m.Operate((_CNOT, _MEASURE)),
-    m.Entangle(1, 0, 2500, 3, (m.EntangleItem(1, 4, 0), m.EntangleItem(1, 4, 1, True, 1, (0, 8, 31), 9)), 2),
-    m.Outcome(6, m.Response.SUCCESS_ONE, "why"),
-    m.Herald(1, 1, 4, 0, 0, 2, 5000, 123_456_789, 8, 1),
-    m.Attempted(1, 2, m.Response.ENTANGLEMENT_SYNC_FAILURE),
-)  # fmt: skip
+    qdevice.Operate((_CNOT, _MEASURE)),
+    qdevice.Entangle(
+        1,
+        0,
+        2500,
+        3,
+        (qdevice.EntangleItem(1, 4, 0), qdevice.EntangleItem(1, 4, 1, True, 1, (0, 8, 31), 9)),
+        2,
+    ),
+    qdevice.Outcome(6, qdevice.Response.SUCCESS_ONE, "why"),
+    qdevice.Herald(1, 1, 4, 0, 0, 2, 5000, 123_456_789, 8, 1),
+    qdevice.Attempted(1, 2, qdevice.Response.ENTANGLEMENT_SYNC_FAILURE),
+)
 
 
 def fields(message: msgspec.Struct) -> list[Any]:
@@ -120,6 +131,7 @@ _PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     int: program_values.integers,
     str: program_values.texts,
     bool: st.booleans(),
+    float: st.floats(allow_nan=False),
     bytes: st.binary(max_size=12),
     type(None): st.none(),
     Any: program_values.values,

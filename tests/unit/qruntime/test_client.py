@@ -11,7 +11,8 @@ import trio
 import zmq
 
 from qruntime.client import Client
-from qruntime.control import Load, Run, RunDone, ShotDone, encode_control
+from qruntime.control import encode_control
+from qruntime.orders import Load, Run, RunDone, ShotDone
 from qruntime.sockets import Sockets
 
 SHOTS = 1000

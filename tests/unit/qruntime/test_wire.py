@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qruntime import messages as m
+from qruntime import qdevice
 from qruntime.actors import Message
 from qruntime.errors import Fault, WireError
 from qruntime.limits import MESSAGE_BYTES, VALUE_DEPTH
@@ -196,8 +197,8 @@ def test_field_of_a_wrong_type_is_refused(message: Message) -> None:
         packed(tag_of(m.Aborted), 1, 2, ["EPR", "text", {"k": 1.5}]),
         packed(tag_of(m.Aborted), 1, 2, ["EPR", "text", {1: 2}]),
         packed(tag_of(m.StatusReport), 1, [[1, "a", "idle", 0, [], 0, 0]], 1),
-        packed(tag_of(m.Operate), [[1, 2, "x", 0, 0, 0, 0, 0, 0]]),
-        packed(tag_of(m.Entangle), 1, 0, 0, [[1, 2, 3, False, 0, [1, 2]]]),
+        packed(tag_of(qdevice.Operate), [[1, 2, "x", 0, 0, 0, 0, 0, 0]]),
+        packed(tag_of(qdevice.Entangle), 1, 0, 0, [[1, 2, 3, False, 0, [1, 2]]]),
         packed(tag_of(m.Register), 1, "a", 1, "vanilla", 0, [[0, 1, 0]]),
         packed(tag_of(m.Submit), 1, 0, "text, not bytes"),
         packed(tag_of(m.Stop), True),

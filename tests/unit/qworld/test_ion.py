@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from qdriver.ion import IonConfig
-from qruntime.messages import DeviceOp, OpCode, Response
+from qruntime.qdevice import DeviceOp, OpCode, Response
 from qruntime.rng import Stream
 from qworld.bell import bell_tensor
 from qworld.engine import Engine, Qubit

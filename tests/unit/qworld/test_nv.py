@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qdriver.nv import CarbonConfig, NvConfig
-from qruntime.messages import DeviceOp, OpCode
+from qruntime.qdevice import DeviceOp, OpCode
 from qruntime.rng import Stream, Streams
 from qworld.engine import Engine
 from qworld.nv import NvDevice, bright_dephasing

@@ -1,0 +1,40 @@
+"""Running a script as if SquidASM were installed: `run_script`."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from qnos.compat.chance import fresh_seed, seed_all
+from qnos.compat.clock import set_random_state
+from qnos.compat.shim import install, uninstall
+from qruntime.errors import ConfigError
+
+
+def run_script(
+    path: str | os.PathLike[str], arguments: Sequence[str] = (), *, seed: int = 0, prefer_ours: bool = False
+) -> None:
+    """Run the file as `__main__`, with its directory as working directory and first on the path.
+
+    The same seed gives the same results, as far as the script has no other source of chance.
+    """
+    script = Path(path)
+    if not script.is_file():
+        raise ConfigError(f"{script}: no such file; a Python script is needed")
+    script = script.resolve()
+    install(prefer_ours)
+    set_random_state(seed)
+    seed_all(fresh_seed(seed, "script"))
+    before = os.getcwd(), sys.argv, list(sys.path)
+    try:
+        os.chdir(script.parent)
+        sys.argv = [str(script), *arguments]
+        sys.path.insert(0, str(script.parent))
+        runpy.run_path(str(script), run_name="__main__")
+    finally:
+        os.chdir(before[0])
+        sys.argv, sys.path[:] = before[1], before[2]
+        uninstall()
