@@ -152,6 +152,19 @@ def test_bound_without_preemption_is_one_block_of_each_of_the_others_and_not_les
     assert span <= longest_wait_ns("qnodeos", 3)
 
 
+def test_operations_of_stopped_loops_do_not_pile_up_on_the_device() -> None:
+    """Issuing a gate is quicker here than the gate, so a loop leaves work behind when it is stopped; whoever
+    comes after a hundred of them finds what one subroutine left."""
+    alone_ns = beside("qnodeos", [])[0].run().cnpus[0].time_of(Done) - 50_000
+    bench, relentless = beside("qnodeos", ["turns"])
+    late_ns = 20 * MILLISECOND_NS
+    bench.at(0, late_ns, Register(2, "late", 3)).submit(0, 2, 0, VICTIM, late_ns)
+    bench.run(until_ns=2 * late_ns)
+    assert relentless.blocks > 50
+    took_ns = next(t for t, message in bench.cnpus[0].got if isinstance(message, Done) and message.pid == 2)
+    assert took_ns - late_ns <= alone_ns + longest_wait_ns("qnodeos", 1)
+
+
 def test_budget_of_the_network_is_what_bounds_the_wait_without_preemption() -> None:
     spans = []
     for budget in (400, 800, 1_600):

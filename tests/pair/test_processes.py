@@ -7,7 +7,7 @@ import pytest
 from netqasm_isa import assemble
 from qdriver.generic import GenericConfig
 from qnpu.settings import QnpuSettings
-from qruntime.actors import Arrival, Start
+from qruntime.actors import Arrival, Emit, Start
 from qruntime.limits import EPR_SOCKETS, PROCESSES, SUBROUTINES_QUEUED
 from qruntime.messages import (
     Done,
@@ -81,18 +81,17 @@ def test_processes_see_no_registers_or_arrays_of_each_other() -> None:
 
 
 def test_process_belongs_to_the_cnpu_that_registered_it() -> None:
-    """Another CNPU can neither touch it nor take its number, under which the node's qubits are owned."""
+    """Another CNPU can neither touch it nor take its number: its calls are ignored, with a record of each."""
     bench = Bench(("alice",))
     qnpu = bench.qnpus[0]
     bench.kernel.reset(0)
     qnpu.handle(Start(), 0)
     qnpu.handle(Arrival("alice/cnpu", Register(1, "a", 1)), 0)
-    (refused,) = qnpu.handle(Arrival("other/cnpu", Submit(1, 0, EMPTY)), 0)
-    assert refused.dst == "other/cnpu"  # type: ignore[union-attr]
-    assert "process 1 is not registered" in refused.message.fault.message  # type: ignore[union-attr]
-    (refused,) = qnpu.handle(Arrival("other/cnpu", Register(1, "b", 1)), 0)
-    assert "process 1 exists already" in refused.message.fault.message  # type: ignore[union-attr]
-    assert len(qnpu.processes) == 1
+    for call in (Submit(1, 0, EMPTY), Register(1, "b", 1), Register(2, "b", 1)):
+        (ignored,) = qnpu.handle(Arrival("other/cnpu", call), 0)
+        assert isinstance(ignored, Emit)
+        assert (ignored.event, ignored.data) == ("PROCMGR_CALL_IGNORED", ("other/cnpu", type(call).__name__))
+    assert list(qnpu.processes) == [("alice/cnpu", 1)]
 
 
 @pytest.mark.parametrize(
