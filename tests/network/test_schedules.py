@@ -126,6 +126,15 @@ def test_session_that_is_shorter_than_the_schedule_has_one_of_its_own_length() -
         assert not result.errors_total
 
 
+def test_theory_of_a_qubit_that_waits_for_attempts_keeps_silent_on_a_schedule() -> None:
+    schedule = {"bin_ns": 300_000, "period_ns": 2 * MS, "bins": [{"nodes": ["alice", "bob"]}]}
+    on_demand, in_bins = (
+        qnos.run("teleport", "two_generic", shots=2, values=values) for values in ({}, {"schedule": schedule})
+    )
+    assert on_demand.metrics["fidelity"].expected is not None
+    assert in_bins.metrics["fidelity"].expected is None
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
