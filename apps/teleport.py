@@ -122,6 +122,8 @@ def _branch(
     attempts_ns = request + max(2 * peers_ns, qnpu.request_ns)
     if attempts_ns + link.cycle_ns < end and _decoheres(a, b):
         return None  # a herald may find the device still preparing: the timeline would depend on when
+    if facts.network.schedule is not None and _decoheres(a, b):
+        return None  # how long the qubit waits for its bin depends on when the schedule has one
     lab.idle(qubit, attempts_ns - end, a)
     lab.idle_attempts(qubit, link.cycle_ns, link.success_probability, a)
     half_a, half_b = lab.werner_pair(pair_fidelity)

@@ -72,6 +72,8 @@ def check_config(ctx: click.Context, files: tuple[str, ...]) -> None:
             click.echo(f"  set    {line}")
         for line in effective_noise(network):
             click.echo(f"  noise  {line}")
+        if network.schedule is not None:
+            click.echo(f"  bins   {network.schedule.in_words()}")
     if wrong:
         ctx.exit(1)
 

@@ -81,7 +81,7 @@ def workload(copies: int, admission: bool, app: Any = PACKET) -> Workload:
 
 
 def crowded(copies: int, admission: bool) -> WorkloadResult:
-    result = qnos.run(workload(copies, admission), two_nodes(), seed=1, shots=2)
+    result = qnos.run(workload(copies, admission), two_nodes(), seed=1, shots=1)
     assert isinstance(result, WorkloadResult)
     assert not result.errors_total
     return result
@@ -92,23 +92,23 @@ def test_admission_control_refuses_what_it_cannot_serve_and_serves_the_rest() ->
     app = result.apps["packet"]
     assert list(app.not_admitted) == [4, 5]
     assert all("link alice-bob would be in use 1.1" in reason for reason in app.not_admitted.values())
-    assert app.started == app.finished == 400
+    assert app.started == app.finished == 200
     assert sorted(set(app.copy)) == [0, 1, 2, 3]
     assert result.to_json_dict()["apps"]["packet"]["not_admitted"].keys() == {"4", "5"}
     assert result.calibration["schedule"]["name"] == "computed-crowd"
-    assert result.apps["ping"].finished == 2
+    assert result.apps["ping"].finished == 1
 
 
 def test_without_admission_control_everybody_is_let_in_and_late() -> None:
     alone, crowd = crowded(4, True).apps["packet"], crowded(6, False).apps["packet"]
     assert not crowd.not_admitted
-    assert crowd.started == 600
+    assert crowd.started == 300
     assert crowd.deadline_misses / crowd.started > 2 * alone.deadline_misses / alone.started
 
 
 def test_results_are_the_same_with_processes() -> None:
     both = [
-        qnos.run(workload(1, True, "bell_pair"), two_nodes(), shots=2, trace=True, processes=processes)
+        qnos.run(workload(1, True, "bell_pair"), two_nodes(), shots=1, trace=True, processes=processes)
         for processes in (False, True)
     ]
     assert both[0].trace_sha256 == both[1].trace_sha256 is not None
@@ -124,6 +124,15 @@ def test_session_that_is_shorter_than_the_schedule_has_one_of_its_own_length() -
         schedule = result.calibration["schedule"]
         assert schedule["period_ns"] == (20 * MS if period_ns == 3_000_001 else 15 * MS)
         assert not result.errors_total
+
+
+def test_theory_of_a_qubit_that_waits_for_attempts_keeps_silent_on_a_schedule() -> None:
+    schedule = {"bin_ns": 300_000, "period_ns": 2 * MS, "bins": [{"nodes": ["alice", "bob"]}]}
+    on_demand, in_bins = (
+        qnos.run("teleport", "two_generic", shots=2, values=values) for values in ({}, {"schedule": schedule})
+    )
+    assert on_demand.metrics["fidelity"].expected is not None
+    assert in_bins.metrics["fidelity"].expected is None
 
 
 @pytest.mark.parametrize(
@@ -146,6 +155,6 @@ def test_demand_that_cannot_be_read_is_told(changes: dict[str, Any], message: st
 def test_workload_file_may_name_a_schedule_beside_it(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("bin_ns: 20_000\nbins: [{nodes: [alice, bob]}]\n")
     (tmp_path / "w.yaml").write_text("apps: [{app: bell_pair}]\nschedule: s.yaml\n")
-    result = qnos.run(load_workload(tmp_path / "w.yaml"), two_nodes())
+    result = qnos.run(load_workload(tmp_path / "w.yaml"), two_nodes(), shots=1)
     assert result.calibration["schedule"]["name"] == "s"
     assert load_workload(result.workload).schedule == str(tmp_path / "s.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,13 @@ def test_command_says_what_is_wrong(tmp_path: Path) -> None:
     assert "which no link of line3 joins" in wrong.stderr
     at = CliRunner().invoke(main, ["run", "ping", "--at", "net.yaml", "--schedule", "on-demand"])
     assert at.exit_code == 2 and "without --schedule" in at.stderr
+
+
+def test_check_config_tells_the_schedule_of_a_network(tmp_path: Path) -> None:
+    network = with_values("two_nv", {"schedule": "alice_bob_half"})
+    (tmp_path / "net.yaml").write_text(json.dumps(network.to_dict()))
+    told = CliRunner().invoke(main, ["check-config", str(tmp_path / "net.yaml")])
+    assert "  bins   alice_bob_half, every 40 ms: alice-bob 50 %" in told.stdout
 
 
 def qnos_schedule(*arguments: str) -> Result:
