@@ -9,14 +9,15 @@ with a receipt. `claim`, `withdraw` and `expire` say these things; they stay sai
 from __future__ import annotations
 
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qnpu.admission import out_of_reach
+from qnpu.admission import attempt_ns, out_of_reach
 from qnpu.linklayer import EPOCH, Item, LinkLayer
 from qnpu.process import Process
 from qnpu.remaking import Remaking
-from qnpu.retransmission import ADD_ATTEMPTS, ATTEMPTS, Retransmission
+from qnpu.retransmission import ADD_ATTEMPTS, ATTEMPTS, ROUND_TRIPS, Retransmission
 from qruntime.messages import (
     LinkAbandon,
     LinkAck,
@@ -78,6 +79,7 @@ class Agreement:
         """Send the ADDs that the window has room for."""
         while (sending := link.next_to_add()) is not None:
             comms, item = sending
+            self._not_before(item)
             message = LinkAdd(EPOCH, comms, item.queue, item.sequence, item.request)
             self.to_peer(link, message)
             if link.is_lossy:
@@ -104,7 +106,7 @@ class Agreement:
     def expire(self, item: Item, pair: int) -> None:
         """This end lost the pairs of an item from `pair` on."""
         link = item.link
-        message = LinkExpire(EPOCH, item.queue, item.sequence, pair)
+        message = LinkExpire(EPOCH, item.queue, item.sequence, pair, link.heard)
         self.to_peer(link, message)
         if link.is_lossy:
             reason = f"{self._qnpu.node_name(link.peer)} did not answer that a pair was given up"
@@ -212,6 +214,8 @@ class Agreement:
                 return
         item = Item(link, wanted, is_creator=False, queue=add.queue)
         link.accept(item, add.queue_sequence)
+        self._not_before(item)
+        self._wake_at_earliest(item, now_ns)
         claimed = 0 if request is None else request.number
         ack = LinkAck(EPOCH, add.comms_sequence, item.queue, item.sequence, claimed)
         if link.is_lossy:
@@ -224,6 +228,26 @@ class Agreement:
             self.to_peer(link, ack)
         if request is not None:
             self._stack.join(item, request)
+        self._stack.process.refresh_soon(link)
+
+    def _not_before(self, item: Item) -> None:
+        """By when both ends are sure to hold an item, if they are to wait for that."""
+        slack_ns = self._qnpu.settings.agreement_slack_ns
+        if slack_ns is None:
+            return
+        link = item.link
+        attempt = attempt_ns(item.request, self._qnpu.driver.spec.links.get(link.peer, ()))
+        agreed_ns = ADD_ATTEMPTS * ROUND_TRIPS * 2 * self._qnpu.latency_ns(link.peer)
+        at_ns = self._qnpu.now_ns + max(ceil(attempt), agreed_ns) + slack_ns
+        item.earliest_ns = max(item.earliest_ns, at_ns)
+
+    def _wake_at_earliest(self, item: Item, now_ns: int) -> None:
+        if item.earliest_ns > now_ns:
+            timer = ("earliest", item.link.peer, item.sequence)
+            action = partial(self._look_at, item.link)
+            self._qnpu.set_timer(timer, item.earliest_ns, action)
+
+    def _look_at(self, link: LinkLayer, _now_ns: int) -> None:
         self._stack.process.refresh_soon(link)
 
     def _reject(self, link: LinkLayer, add: LinkAdd, error: int, reason: str) -> None:
@@ -264,11 +288,7 @@ class Agreement:
             self._stack.fail(item.local, LinkLayerError.NOTIME, too_late, now_ns)
         else:
             item.claimed_by_peer = item.claimed_by_peer or ack.claimed > 0
-            if item.earliest_ns > now_ns:
-                timer = ("earliest", link.peer, item.sequence)
-                self._qnpu.set_timer(
-                    timer, item.earliest_ns, lambda now: self._stack.process.refresh_soon(link)
-                )
+            self._wake_at_earliest(item, now_ns)
             self._stack.process.refresh_soon(link)
         self.pump(link)
 

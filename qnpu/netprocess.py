@@ -289,7 +289,7 @@ class NetworkProcess:
     @staticmethod
     def _is_awaited(herald: Herald, item: Item) -> bool:
         """Whether a herald is of the next pair of its item, and no half that the peer gave up meanwhile."""
-        return not item.expiring and herald.pair == item.next_pair and herald.number >= item.fresh_said
+        return not item.expiring and herald.pair == item.next_pair and herald.serial >= item.void_heralds
 
     def _accept(self, herald: Herald, item: Item, qubit: PhysicalQubit | None, now_ns: int) -> None:
         """Take a pair for its item; `qubit` is None if it was measured and the qubit is gone."""

@@ -23,8 +23,7 @@ class Register(Message, frozen=True, tag=1):
     """A program starts: make it a process.
 
     The CNPU chooses `pid`, unique on its node for the life of the network. What `priority` (higher is more
-    urgent), `deadline_ns` (simulated time) and `weight` (1 or more) mean is up to the scheduling policy.
-    """
+    urgent), `deadline_ns` (simulated time) and `weight` (1 or more) mean is up to the scheduling policy."""
 
     pid: int
     app: str
@@ -238,12 +237,13 @@ class LinkWithdraw(Message, frozen=True, tag=24):
 
 
 class LinkExpire(Message, frozen=True, tag=25):
-    """Pair `pair` of the item is lost at the sender's end: make it again, or fail it if it was used."""
+    """Pair `pair`, of the link's first `heard` heralds, is lost here: make it again, or fail it if used."""
 
     epoch: int
     queue: int
     queue_sequence: int
     pair: int
+    heard: int
 
 
 class LinkExpireAck(Message, frozen=True, tag=26):
