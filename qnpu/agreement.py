@@ -67,7 +67,7 @@ class Agreement:
         elif isinstance(message, LinkExpire):
             self._remaking.on_expire(link, message, now_ns)
         elif isinstance(message, LinkExpireAck):
-            self._on_expire_ack(link, message)
+            self._on_expire_ack(link, message, now_ns)
         elif isinstance(message, LinkAbandon):
             self._on_abandon(link, message, now_ns)
         elif isinstance(message, LinkReceipt):
@@ -113,7 +113,7 @@ class Agreement:
 
             def give_up(now_ns: int) -> None:
                 if item.state == "queued":
-                    self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
+                    self._end(item, LinkLayerError.EXPIRE, reason, now_ns, tell_peer=True)
 
             self._again.sent(link, (_EXPIRE, item.sequence), message, ATTEMPTS, give_up)
 
@@ -365,14 +365,14 @@ class Agreement:
         if item is not None:
             self._end(item, message.error, message.reason, now_ns)
 
-    def _end(self, item: Item, error: int, reason: str, now_ns: int) -> None:
-        """The peer has ended an item."""
+    def _end(self, item: Item, error: int, reason: str, now_ns: int, tell_peer: bool = False) -> None:
+        """An item is over, mostly because the peer has ended it."""
         if item.local is not None and item.local.is_open:
-            self._stack.fail(item.local, error, reason, now_ns, tell_peer=False)
+            self._stack.fail(item.local, error, reason, now_ns, tell_peer=tell_peer)
         else:
-            self._stack.drop_item(item, error, reason, tell_peer=False)
+            self._stack.drop_item(item, error, reason, tell_peer=tell_peer)
 
-    def _on_expire_ack(self, link: LinkLayer, message: LinkExpireAck) -> None:
+    def _on_expire_ack(self, link: LinkLayer, message: LinkExpireAck, now_ns: int) -> None:
         self._again.answered(link, (_EXPIRE, message.queue_sequence))
         item = link.items.get(message.queue_sequence)
         if item is None:
@@ -382,7 +382,7 @@ class Agreement:
             self._stack.process.refresh_soon(link)
         else:
             reason = f"{self._qnpu.node_name(link.peer)} has no such request any more"
-            self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=False)
+            self._end(item, LinkLayerError.EXPIRE, reason, now_ns)
 
 
 def _nothing(_now_ns: int) -> None:

@@ -200,6 +200,12 @@ class LinkLayer:
         self._next_comms = (comms + 1) % COMMS_SEQUENCES
         return comms, item
 
+    @property
+    def load(self) -> int:
+        """Requests that this end knows of, its own that wait included."""
+        unplaced = sum(item.sequence < 0 for item in self.outstanding.values())
+        return len(self.backlog) + unplaced + len(self.items)
+
     def accept(self, item: Item, sequence: int) -> None:
         """Take the peer's item in; `sequence` is -1 if it is ours to assign."""
         self._enter(item, self.new_sequence() if sequence < 0 else sequence)

@@ -92,7 +92,7 @@ class NetworkStack:
         item.local = request
         request.item = item
         item.earliest_ns = now_ns + self._settings.request_ns
-        if len(link.backlog) + len(link.items) >= LINK_QUEUE:
+        if link.load >= LINK_QUEUE:
             self.close(request)
             raise epr_trap(
                 "REJECTED", f"the queue of the link to {self._name(peer)} is full ({LINK_QUEUE} items)"
