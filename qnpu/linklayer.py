@@ -203,7 +203,9 @@ class LinkLayer:
     @property
     def load(self) -> int:
         """Requests that this end knows of, its own that wait included."""
-        unplaced = sum(item.sequence < 0 for item in self.outstanding.values())
+        unplaced = 0
+        for item in self.outstanding.values():
+            unplaced += item.sequence < 0
         return len(self.backlog) + unplaced + len(self.items)
 
     def accept(self, item: Item, sequence: int) -> None:
