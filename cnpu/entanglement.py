@@ -32,8 +32,8 @@ class EprSocket:
 
     Common arguments of the `create_...` calls: `number` of pairs, 1..65536; `max_time_ns`, after which the
     request fails (0: the QNPU's own limit; rounded up to whole us, above 2147 s to ms, and so on);
-    `priority`, higher is sooner; `atomic`, not interleaved with other requests; `consecutive`, all pairs in
-    memory together.
+    `priority`, higher is sooner if the link's scheduler goes by it; `atomic`, not interleaved with other
+    requests; `consecutive`, all pairs in memory together.
     """
 
     __slots__ = ("_builder", "_min_fidelity", "_node", "_remote_node", "_socket", "peer")

@@ -9,14 +9,15 @@ with a receipt. `claim`, `withdraw` and `expire` say these things; they stay sai
 from __future__ import annotations
 
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qnpu.admission import out_of_reach
+from qnpu.admission import UNSTATED_FIDELITY, attempt_ns, out_of_reach
 from qnpu.linklayer import EPOCH, Item, LinkLayer
 from qnpu.process import Process
 from qnpu.remaking import Remaking
-from qnpu.retransmission import ADD_ATTEMPTS, ATTEMPTS, Retransmission
+from qnpu.retransmission import ADD_ATTEMPTS, ATTEMPTS, ROUND_TRIPS, Retransmission
 from qruntime.messages import (
     LinkAbandon,
     LinkAck,
@@ -45,6 +46,7 @@ class Agreement:
     def __init__(self, qnpu: Qnpu, stack: NetworkStack) -> None:
         self._qnpu = qnpu
         self._stack = stack
+        self._slack_ns = qnpu.settings.agreement_slack_ns
         self._again = Retransmission(qnpu, self.to_peer)
         self._remaking = Remaking(qnpu, stack, self)
 
@@ -66,7 +68,7 @@ class Agreement:
         elif isinstance(message, LinkExpire):
             self._remaking.on_expire(link, message, now_ns)
         elif isinstance(message, LinkExpireAck):
-            self._on_expire_ack(link, message)
+            self._on_expire_ack(link, message, now_ns)
         elif isinstance(message, LinkAbandon):
             self._on_abandon(link, message, now_ns)
         elif isinstance(message, LinkReceipt):
@@ -76,8 +78,10 @@ class Agreement:
 
     def pump(self, link: LinkLayer) -> None:
         """Send the ADDs that the window has room for."""
-        while (sending := link.next_to_add()) is not None:
+        while link.backlog and (sending := link.next_to_add()) is not None:
             comms, item = sending
+            if self._slack_ns is not None:
+                item.earliest_ns = max(item.earliest_ns, self._agreed_ns(item, self._slack_ns))
             message = LinkAdd(EPOCH, comms, item.queue, item.sequence, item.request)
             self.to_peer(link, message)
             if link.is_lossy:
@@ -104,14 +108,14 @@ class Agreement:
     def expire(self, item: Item, pair: int) -> None:
         """This end lost the pairs of an item from `pair` on."""
         link = item.link
-        message = LinkExpire(EPOCH, item.queue, item.sequence, pair)
+        message = LinkExpire(EPOCH, item.queue, item.sequence, pair, link.heard)
         self.to_peer(link, message)
         if link.is_lossy:
             reason = f"{self._qnpu.neighbours.name(link.peer)} did not answer that a pair was given up"
 
             def give_up(now_ns: int) -> None:
                 if item.state == "queued":
-                    self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=True)
+                    self._end(item, LinkLayerError.EXPIRE, reason, now_ns, tell_peer=True)
 
             self._again.sent(link, (_EXPIRE, item.sequence), message, ATTEMPTS, give_up)
 
@@ -197,11 +201,12 @@ class Agreement:
             reason = f"{wanted.number} pairs together; the device of {self._qnpu.node} has {qubits} qubits"
             self._reject(link, add, LinkLayerError.NORES, reason)
             return
-        points = self._stack.estimator.points(link.peer, wanted.type, False)
-        too_high = out_of_reach(wanted, points, self._qnpu.neighbours.name(link.peer))
-        if too_high:
-            self._reject(link, add, LinkLayerError.UNSUPP, f"{too_high} at {self._qnpu.node}")
-            return
+        if wanted.min_fidelity != UNSTATED_FIDELITY:
+            points = self._stack.estimator.points(link.peer, wanted.type, False)
+            too_high = out_of_reach(wanted, points, self._qnpu.neighbours.name(link.peer))
+            if too_high:
+                self._reject(link, add, LinkLayerError.UNSUPP, f"{too_high} at {self._qnpu.node}")
+                return
         waiting = self._stack.receives.get((link.peer, wanted.remote_socket, wanted.socket))
         request = waiting.popleft() if waiting else None
         if request is not None:
@@ -212,6 +217,9 @@ class Agreement:
                 return
         item = Item(link, wanted, is_creator=False, queue=add.queue)
         link.accept(item, add.queue_sequence)
+        if self._slack_ns is not None:
+            item.earliest_ns = self._agreed_ns(item, self._slack_ns)
+            self._wake_at_earliest(item)
         claimed = 0 if request is None else request.number
         ack = LinkAck(EPOCH, add.comms_sequence, item.queue, item.sequence, claimed)
         if link.is_lossy:
@@ -225,6 +233,17 @@ class Agreement:
         if request is not None:
             self._stack.join(item, request)
         self._stack.process.refresh_soon(link)
+
+    def _agreed_ns(self, item: Item, slack_ns: int) -> int:
+        """When both ends are sure to hold an item whose ADD goes or comes now, and the slack after it."""
+        link = item.link
+        attempt = attempt_ns(item.request, self._qnpu.driver.spec.links.get(link.peer, ()))
+        agreed_ns = ADD_ATTEMPTS * ROUND_TRIPS * 2 * self._qnpu.neighbours.latency_ns(link.peer)
+        return self._qnpu.now_ns + max(ceil(attempt), agreed_ns) + slack_ns
+
+    def _wake_at_earliest(self, item: Item) -> None:
+        timer = ("earliest", item.link.peer, item.sequence)
+        self._qnpu.set_timer(timer, item.earliest_ns, lambda now: self._stack.process.refresh_soon(item.link))
 
     def _reject(self, link: LinkLayer, add: LinkAdd, error: int, reason: str) -> None:
         answer = LinkReject(EPOCH, add.comms_sequence, int(error), reason)
@@ -252,28 +271,29 @@ class Agreement:
     # --- its answers ----------------------------------------------------------------------------------
 
     def _on_ack(self, link: LinkLayer, ack: LinkAck, now_ns: int) -> None:
-        self._heard(link, ack.comms_sequence)
+        if link.is_lossy:
+            self._heard(link, ack.comms_sequence)
         item = link.acknowledged(ack.comms_sequence, ack.queue_sequence)
         if item is None:
             return
         if item.withdrawn is not None:
             link.remove(item, "withdraw")
             self.withdraw(item, *item.withdrawn)
-        elif too_late := self._stack.too_late(item, item.request.number, now_ns):
+        elif item.request.max_time_ns and (
+            too_late := self._stack.too_late(item, item.request.number, now_ns)
+        ):
             assert item.local is not None
             self._stack.fail(item.local, LinkLayerError.NOTIME, too_late, now_ns)
         else:
             item.claimed_by_peer = item.claimed_by_peer or ack.claimed > 0
             if item.earliest_ns > now_ns:
-                timer = ("earliest", link.peer, item.sequence)
-                self._qnpu.set_timer(
-                    timer, item.earliest_ns, lambda now: self._stack.process.refresh_soon(link)
-                )
+                self._wake_at_earliest(item)
             self._stack.process.refresh_soon(link)
         self.pump(link)
 
     def _on_reject(self, link: LinkLayer, message: LinkReject, now_ns: int) -> None:
-        self._heard(link, message.comms_sequence)
+        if link.is_lossy:
+            self._heard(link, message.comms_sequence)
         item = link.refused(message.comms_sequence, "reject")
         if item is not None and item.local is not None:
             self._stack.fail(item.local, message.error, message.reason, now_ns, tell_peer=False)
@@ -290,10 +310,10 @@ class Agreement:
                 self._forgotten(link, message.number)
 
     def _heard(self, link: LinkLayer, comms: int) -> None:
-        if link.is_lossy:
-            self._again.answered(link, (_ADD, comms))
-            self._again.answered(link, (_ABANDON, comms))
-            self._release(link, comms)
+        """An ADD was answered for good."""
+        self._again.answered(link, (_ADD, comms))
+        self._again.answered(link, (_ABANDON, comms))
+        self._release(link, comms)
 
     def _release(self, link: LinkLayer, comms: int) -> None:
         """The peer is known to have an ADD of ours: send what waited for that."""
@@ -345,14 +365,14 @@ class Agreement:
         if item is not None:
             self._end(item, message.error, message.reason, now_ns)
 
-    def _end(self, item: Item, error: int, reason: str, now_ns: int) -> None:
-        """The peer has ended an item."""
+    def _end(self, item: Item, error: int, reason: str, now_ns: int, tell_peer: bool = False) -> None:
+        """An item is over, mostly because the peer has ended it."""
         if item.local is not None and item.local.is_open:
-            self._stack.fail(item.local, error, reason, now_ns, tell_peer=False)
+            self._stack.fail(item.local, error, reason, now_ns, tell_peer=tell_peer)
         else:
-            self._stack.drop_item(item, error, reason, tell_peer=False)
+            self._stack.drop_item(item, error, reason, tell_peer=tell_peer)
 
-    def _on_expire_ack(self, link: LinkLayer, message: LinkExpireAck) -> None:
+    def _on_expire_ack(self, link: LinkLayer, message: LinkExpireAck, now_ns: int) -> None:
         self._again.answered(link, (_EXPIRE, message.queue_sequence))
         item = link.items.get(message.queue_sequence)
         if item is None:
@@ -362,7 +382,7 @@ class Agreement:
             self._stack.process.refresh_soon(link)
         else:
             reason = f"{self._qnpu.neighbours.name(link.peer)} has no such request any more"
-            self._stack.drop_item(item, LinkLayerError.EXPIRE, reason, tell_peer=False)
+            self._end(item, LinkLayerError.EXPIRE, reason, now_ns)
 
 
 def _nothing(_now_ns: int) -> None:

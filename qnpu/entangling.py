@@ -16,7 +16,7 @@ from qruntime.qdevice import Attempted, EntangleItem, Response
 
 if TYPE_CHECKING:
     from qdriver.driver import QDriver
-    from qnpu.linklayer import Item, LinkLayer
+    from qnpu.linklayer import LinkLayer
 
 
 class Entangling:
@@ -47,10 +47,6 @@ class Entangling:
     def reserved(self, link: LinkLayer) -> None:
         """`link` got its qubit: what the device makes by earlier words is not for it."""
         link.reserved_said = self._said + 1
-
-    def remade(self, item: Item) -> None:
-        """A pair of `item` will be made again: one that the device made by earlier words is not it."""
-        item.fresh_said = self._said + 1
 
     def heard(self, link: LinkLayer) -> list[LinkLayer]:
         """A pair came on `link`; gives the links on which the device has left the entangling state."""

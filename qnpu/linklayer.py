@@ -80,7 +80,6 @@ class Item:
         "claimed_by_peer",
         "earliest_ns",
         "expiring",
-        "fresh_said",
         "in_flight",
         "is_creator",
         "link",
@@ -92,6 +91,7 @@ class Item:
         "request",
         "sequence",
         "state",
+        "void_heralds",
         "withdrawn",
     )
 
@@ -111,7 +111,7 @@ class Item:
         self.made: deque[Pair] = deque()  # made but not delivered
         self.in_flight = False  # a pair of it is being corrected or measured at this end
         self.expiring = False  # waiting to hear whether a dropped pair will be made again
-        self.fresh_said = 0  # the number of the first word to the device since a pair was made again
+        self.void_heralds = 0  # the link's first so many made no pair of it that is still to be taken
         self.withdrawn: tuple[int, str] | None = (
             None  # to be withdrawn as soon as its place in the queue is known
         )

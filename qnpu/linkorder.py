@@ -45,6 +45,8 @@ class LinkOrder:
 
     def queue_of(self, priority: int) -> int:
         """The queue of a request."""
+        if self.queues == 1:
+            return 0
         return self.queues - 1 - min(max(priority, 0), self.queues - 1)
 
     def rank(self, item: Item) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from netqasm_isa.epr import BELL_CORRECTIONS, BellState, EprType, LinkLayerError
 from qdriver.driver import Operation
 from qdriver.spec import PhysicalQubit
-from qnpu.admission import working_point
+from qnpu.admission import UNSTATED_FIDELITY, working_point
 from qnpu.delivery import Delivery
 from qnpu.devicefaults import DeviceFaults
 from qnpu.entangling import Entangling
@@ -120,14 +120,14 @@ class NetworkProcess:
         self._pending_refresh.pop(link.peer, None)
         if self.sharing.holds_back(link):
             return
-        alone = link.atomic_in_service()
+        alone = link.atomic_in_service() if len(link.items) > 1 else None
         candidates = link.items.values() if alone is None else (alone,)
         ready = [item for item in candidates if self._is_ready(item, now_ns)]
         if self._stack.bins is not None:
             ready = self._stack.bins.open_to(link, ready, now_ns)
         if len(ready) > 1:
             ready.sort(key=link.order.rank)
-        while ready and (late := self._too_late(ready[0], now_ns)):
+        while ready and ready[0].request.max_time_ns and (late := self._too_late(ready[0], now_ns)):
             request = ready.pop(0).local
             assert request is not None
             self._stack.fail(request, LinkLayerError.TIMEOUT, late, now_ns)
@@ -221,15 +221,17 @@ class NetworkProcess:
 
     def _too_late(self, item: Item, now_ns: int) -> str:
         """Why no attempt for an item can begin any more; empty if one can or is under way."""
-        if not item.request.max_time_ns or any(e.sequence == item.sequence for e in item.link.registered):
+        if any(entry.sequence == item.sequence for entry in item.link.registered):
             return ""
         return self._stack.too_late(item, 1, now_ns)
 
     def _entry(self, item: Item) -> EntangleItem:
         wanted = item.request
         if item.parameter < 0:
-            ids = () if item.local is None else item.local.qubit_ids
-            points = self._stack.estimator.points(item.link.peer, wanted.type, len(set(ids)) > 1)
+            points = self._spec_links.get(item.link.peer, ())
+            if wanted.min_fidelity != UNSTATED_FIDELITY:
+                ids = () if item.local is None else item.local.qubit_ids
+                points = self._stack.estimator.points(item.link.peer, wanted.type, len(set(ids)) > 1)
             at = working_point(points, wanted.min_fidelity)
             item.parameter = 0 if at is None else at.parameter
         keep = EntangleItem(item.queue, item.sequence, item.next_pair, parameter=item.parameter)
@@ -289,7 +291,7 @@ class NetworkProcess:
     @staticmethod
     def _is_awaited(herald: Herald, item: Item) -> bool:
         """Whether a herald is of the next pair of its item, and no half that the peer gave up meanwhile."""
-        return not item.expiring and herald.pair == item.next_pair and herald.number >= item.fresh_said
+        return not item.expiring and herald.pair == item.next_pair and herald.serial >= item.void_heralds
 
     def _accept(self, herald: Herald, item: Item, qubit: PhysicalQubit | None, now_ns: int) -> None:
         """Take a pair for its item; `qubit` is None if it was measured and the qubit is gone."""

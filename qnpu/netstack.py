@@ -15,7 +15,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from netqasm_isa.epr import EprType, LinkLayerError
-from qnpu.admission import attempt_ns, check_feasible, check_results, qubit_ids_if_any, qubit_ids_of
+from qnpu.admission import (
+    UNSTATED_FIDELITY,
+    attempt_ns,
+    check_feasible,
+    check_results,
+    qubit_ids_if_any,
+    qubit_ids_of,
+)
 from qnpu.agreement import Agreement
 from qnpu.bins import Bins
 from qnpu.fidelity import Estimator
@@ -87,8 +94,9 @@ class NetworkStack:
         keeps = wanted.type == EprType.K
         qubit_ids = qubit_ids_of(process, ids, wanted.number, len(self._memory.owners)) if keeps else []
         check_results(process, results, wanted.number)
-        reach = self.estimator.points(peer, wanted.type, len(set(qubit_ids)) > 1)
-        check_feasible(wanted, reach, self._name(peer), self._qnpu.neighbours.latency_ns(peer))
+        if wanted.min_fidelity != UNSTATED_FIDELITY or wanted.max_time_ns:
+            reach = self.estimator.points(peer, wanted.type, len(set(qubit_ids)) > 1)
+            check_feasible(wanted, reach, self._name(peer), self._qnpu.neighbours.latency_ns(peer))
         self._next_create_id += 1
         request = self._open(
             process, True, peer, socket, remote_socket, wanted.number, qubit_ids, results, create_id, now_ns

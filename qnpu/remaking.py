@@ -71,7 +71,7 @@ class Remaking:
                 self._stack.process.discard(unwanted)
         request.delivered = min(request.delivered, message.pair)
         item.next_pair = message.pair
-        self._stack.process.entangling.remade(item)
+        item.void_heralds = message.heard
         array = process.arrays[request.results_address]
         array[message.pair * ENTRIES_PER_PAIR :] = [None] * (len(array) - message.pair * ENTRIES_PER_PAIR)
         self._agreement.to_peer(link, LinkExpireAck(EPOCH, item.queue, item.sequence, message.pair, True))

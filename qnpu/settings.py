@@ -71,6 +71,14 @@ class QnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             "above it; 0: always first",
         ),
     ] = msgspec.field(default_factory=lambda: [1, 2, 4, 8])
+    agreement_slack_ns: Annotated[
+        Annotated[int, Meta(ge=0, le=LONGEST_NS)] | None,
+        Meta(
+            description="attempts for a request begin at the earliest when its ADD may have been said three "
+            "times (9 round trips, or one attempt if that is longer) and so long after; null: when both ends "
+            "hold it"
+        ),
+    ] = None
     quotas: Annotated[Quotas, Meta(description="the most that one program may have, see below")] = Quotas()
     request_timeout_ns: Annotated[
         int, Meta(ge=1, le=LONGEST_NS, description="an entanglement request fails with TIMEOUT after this")

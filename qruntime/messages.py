@@ -243,12 +243,13 @@ class LinkWithdraw(Message, frozen=True, tag=24):
 
 
 class LinkExpire(Message, frozen=True, tag=25):
-    """Pair `pair` of the item is lost at the sender's end: make it again, or fail it if it was used."""
+    """Pair `pair`, of the link's first `heard` heralds, is lost here: make it again, or fail it if used."""
 
     epoch: int
     queue: int
     queue_sequence: int
     pair: int
+    heard: int
 
 
 class LinkExpireAck(Message, frozen=True, tag=26):

@@ -163,7 +163,7 @@ def test_failure_half_way_frees_what_was_delivered_together_and_leaves_single_pa
         assert abs(mine - theirs) <= (0 if flags else 1), "one pair may be in correction at the other end"
     failed = [d for d in ends[0]["delivered"] if d >= 0]
     assert 5 < len(failed) < 30
-    assert set(failed) == {0} if flags else {1, 2} <= set(failed)
+    assert set(failed) == {0} if flags else 2 in failed
     for end in ends:
         for delivered, ones in zip(end["delivered"], end["ones"], strict=True):
             assert ones == (0 if delivered < 0 else 4 - delivered)

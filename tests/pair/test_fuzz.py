@@ -21,11 +21,13 @@ from qnpu.settings import QnpuSettings
 from qruntime.actors import Arrival, Effect, Event, Message
 from qruntime.messages import (
     Cancel,
+    LinkAbandon,
     LinkAck,
     LinkAdd,
     LinkClaim,
     LinkExpire,
     LinkExpireAck,
+    LinkReceipt,
     LinkReject,
     LinkRequest,
     LinkWithdraw,
@@ -357,8 +359,12 @@ def test_messages_about_nothing_are_ignored() -> None:
         ("alice/qnpu", LinkReject(0, 77, 4, "no")),
         ("alice/qnpu", LinkClaim(0, 0, 99)),
         ("alice/qnpu", LinkWithdraw(0, 0, 99, 3, "late")),
-        ("alice/qnpu", LinkExpire(0, 0, 99, 0)),
+        ("alice/qnpu", LinkExpire(0, 0, 99, 0, 0)),
         ("alice/qnpu", LinkExpireAck(0, 0, 99, 0, True)),
+        ("alice/qnpu", LinkReceipt(0, 20, 77)),
+        ("alice/qnpu", LinkReceipt(0, 28, 77)),
+        ("alice/qnpu", LinkReceipt(0, 3, 77)),
+        ("alice/qnpu", LinkAbandon(0, 77, 3, "late")),
         ("nobody/qnpu", LinkAdd(0, 0, 0, -1, request)),
         ("world", Outcome(1234, 8)),  # -1 would be an operation of the network process itself
         ("world", Outcome(-50, 1)),

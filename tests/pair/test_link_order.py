@@ -148,3 +148,28 @@ def test_both_ends_prefer_the_same_item_whenever_they_hold_the_same(
     assert not any(cnpu.faults for cnpu in bench.cnpus)
     assert compared[0] >= sum(number for _, _, number, _, _ in asked)
     assert_quiet(bench)
+
+
+# --- not before both ends are sure to hold it ----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("latency_ns", "cycle_ns", "slack_ns"), [(1_000, 500, 0), (1_000, 500, 700), (10, 5_000, 30), (0, 800, 0)]
+)
+@pytest.mark.parametrize("creator", [0, 1])
+def test_with_slack_attempts_begin_when_the_add_could_have_been_said_three_times(
+    latency_ns: int, cycle_ns: int, slack_ns: int, creator: int
+) -> None:
+    def first_attempt_ns(slack_ns: int | None) -> int:
+        bench = Bench(
+            links={(0, 1): DepolariseLink(fidelity=1, success_probability=1, cycle_ns=cycle_ns)},
+            device=DEVICE, settings=QnpuSettings(agreement_slack_ns=slack_ns), latency_ns=latency_ns,
+        )  # fmt: skip
+        measured(bench, 1, 0, 1, creator=creator)
+        bench.run()
+        assert not any(cnpu.faults for cnpu in bench.cnpus)
+        return bench.emits("LINK_ATTEMPTS", 0)[0].t_ns
+
+    # the receiver counts from when the ADD came
+    assert first_attempt_ns(slack_ns) == latency_ns + max(18 * latency_ns, cycle_ns) + slack_ns
+    assert first_attempt_ns(None) == 2 * latency_ns

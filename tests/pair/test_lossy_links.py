@@ -38,6 +38,7 @@ from tests.pair.harness import (
     keep,
     lines,
     measure,
+    noiseless_nv,
     only_fault,
     pairs_of,
     read_out,
@@ -381,3 +382,46 @@ def test_losses_are_the_same_every_time_and_differ_from_shot_to_shot() -> None:
     shots = [lost(bench, shot) for shot in range(3)]
     assert [lost(fresh(), shot) for shot in range(3)] == shots
     assert shots[0] != shots[1] != shots[2]
+
+
+@pytest.mark.parametrize("loss", [0.1, 0.4])
+@pytest.mark.parametrize("device", ["generic", "nv"])
+def test_requests_in_a_row_on_one_socket_keep_their_order_whatever_gets_lost(
+    loss: float, device: str
+) -> None:
+    """Five requests in both directions: the n-th that both ends served is the same for both."""
+    rounds, served = 5, 0
+    hardware = DEVICE if device == "generic" else noiseless_nv(4)
+    for seed in range(12):
+        settings = QnpuSettings(request_timeout_ns=5 * MILLISECOND_NS, accept_grace_ns=MILLISECOND_NS)
+        bench = Bench(
+            links={(0, 1): DepolariseLink(fidelity=1, success_probability=0.5, cycle_ns=900)},
+            device=hardware, settings=settings, seed=seed, loss=loss, latency_ns=2_000,
+        )  # fmt: skip
+        for pid, creator in ((1, 0), (2, 1)):
+            for number in range(rounds):
+                options: Any = {"socket": pid, "results": 6 * number}
+                ask, offer = measure(1 - creator, **options), receive(creator, None, number=1, **options)
+                if number == 0:
+                    bench.program(creator, pid, ask, socket=pid).program(1 - creator, pid, offer, socket=pid)
+                else:
+                    at_ns = number * 10 * MILLISECOND_NS
+                    bench.submit(creator, pid, number, ask, at_ns).submit(
+                        1 - creator, pid, number, offer, at_ns
+                    )
+            bench.stop(0, pid, END_NS).stop(1, pid, END_NS)
+        bench.run()
+        assert_quiet(bench)
+        for pid in (1, 2):
+            ends: list[dict[int, tuple[int | None, ...]]] = []
+            for cnpu in bench.cnpus:
+                over = [m for m in cnpu.of(Done) + cnpu.of(Aborted) if m.pid == pid]
+                assert sorted(m.subroutine for m in over) == list(range(rounds))
+                done = [m for m in over if isinstance(m, Done)]
+                ends.append({m.subroutine: tuple(pairs_of(m, 6 * m.subroutine)[0]) for m in done})
+            assert ends[0].keys() == ends[1].keys()
+            for number, pair in ends[0].items():
+                served += 1
+                for index in (MeasureIndex.SEQUENCE_NUMBER, MeasureIndex.MEASUREMENT_OUTCOME):
+                    assert pair[index] == ends[1][number][index]
+    assert served > (100 if loss < 0.3 else 50)

@@ -66,7 +66,7 @@ EXAMPLES: tuple[Message, ...] = (
     m.LinkReject(0, 5, 3, "no open socket"),
     m.LinkClaim(0, 1, 4),
     m.LinkWithdraw(0, 1, 4, 10, "the program stopped"),
-    m.LinkExpire(0, 1, 4, 2),
+    m.LinkExpire(0, 1, 4, 2, 9),
     m.LinkExpireAck(0, 1, 4, 2, True),
     m.LinkReceipt(0, 23, 4),
     m.LinkAbandon(0, 7, 3, "nobody answered"),
