@@ -32,9 +32,9 @@ from qruntime.control import (
     SubmitApp,
     Welcome,
     decode_control,
-    unpack_token,
 )
 from qruntime.errors import WireError
+from qruntime.tokens import unpack_token
 from qruntime.wire import VERSION, decode
 
 WORLD: Final = "world"

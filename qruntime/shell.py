@@ -57,7 +57,6 @@ from qruntime.control import (
     WaitRow,
     Welcome,
     encode_control,
-    pack_token,
 )
 from qruntime.errors import Fault, QnosError, WireError
 from qruntime.intake import Refusals, at_actor, unpack
@@ -65,6 +64,7 @@ from qruntime.keys import LOCAL, Guard
 from qruntime.limits import BODIES_WAITING
 from qruntime.messages import ProcessStatus
 from qruntime.sockets import Socket, Sockets
+from qruntime.tokens import pack_token
 from qruntime.watch import Watch, bound_to, hold_lifeline
 from qruntime.wire import VERSION, encode
 

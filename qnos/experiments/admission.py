@@ -11,7 +11,7 @@ measured with the same seeds; errors are from the spread between sessions.
 Expected: with admission control who is admitted misses few deadlines at any load, as an attempt fails with
 0.05 and may make the next instance late as well. Without, some application misses more and more from load
 1 on, and gets less done in time the more is asked for. What is admitted is sized for 0.95, not for the
-mean: as long as there is room, letting in all gets more done."""
+mean: letting in all gets more done in total."""
 
 from __future__ import annotations
 
