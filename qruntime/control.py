@@ -1,13 +1,12 @@
 """What the time authority and the processes of actors say to each other, beside the messages of the actors
 themselves.
 
-A `Grant` lets one actor take one event; its `Report` has the effects, with a token in place of each message
-body: the body itself goes straight to its receiver. A *universe* is one network on one timeline (a shot, or
-a live session); several are under way at once, and nothing of one can reach another.
+A `Grant` lets one actor take one event; its `Report` has the effects, with a token in place of each
+message body: the body itself goes straight to its receiver. A *universe* is one network on one timeline (a
+shot, or a live session); several are under way at once, and nothing of one can reach another.
 
-`encode_control(message) -> bytes`, `decode_control(data) -> message`, and the same for tokens with
-`pack_token` and `unpack_token`. As in `wire`, whatever is not exactly a message of this version is refused.
-"""
+`encode_control(message) -> bytes`, `decode_control(data) -> message`; tokens are in `tokens`. As in
+`wire`, whatever is not exactly a message of this version is refused."""
 
 from __future__ import annotations
 
@@ -189,7 +188,6 @@ Ends = Report | Halt | ShotDone | SessionState  # what has programs in it that e
 _decoder: Final[msgspec.msgpack.Decoder[ControlMessage]] = msgspec.msgpack.Decoder(
     ControlMessage, ext_hook=untag_tuple
 )
-_token_decoder: Final = msgspec.msgpack.Decoder(tuple[int, str, int])
 _encoder: Final = msgspec.msgpack.Encoder()
 _HEADER: Final = bytes([VERSION])
 
@@ -294,22 +292,3 @@ def _check_values(message: ControlMessage) -> None:
     elif isinstance(message, SessionList):
         for state in message.sessions:
             _check_values(state)
-
-
-# --- tokens -------------------------------------------------------------------------------------------------
-
-
-def pack_token(universe: int, src: str, n: int) -> bytes:
-    """The name of one message body: sender's `n`-th effect in that universe."""
-    return _encoder.encode((universe, src, n))
-
-
-def unpack_token(data: bytes) -> tuple[int, str, int]:
-    """The token in `data`.
-
-    Raises `WireError` for anything else.
-    """
-    try:
-        return _token_decoder.decode(data)
-    except msgspec.MsgspecError as error:
-        raise WireError(f"not a token: {error}") from None

@@ -34,7 +34,6 @@ from qruntime.control import (
     Welcome,
     decode_control,
     encode_control,
-    pack_token,
 )
 from qruntime.errors import ConfigError, QnosError, WireError
 from qruntime.intake import WORLD, Refusals, at_world, unpack
@@ -44,6 +43,7 @@ from qruntime.pace import Pace
 from qruntime.service import Service as Service  # makers of services find it beside the host
 from qruntime.service import Universe
 from qruntime.sockets import Socket, Sockets
+from qruntime.tokens import pack_token
 from qruntime.watch import Watch, hold_lifeline
 from qruntime.wire import encode
 
@@ -330,9 +330,8 @@ class Host:
         if authority.is_quiet and universe.answers is None and self.service.waiting_in_vain(universe):
             universe.answers = {}
             self.ask(universe)
-        elif universe.answers is None and universe.limit_ns is not None:
-            if authority.is_over(universe.limit_ns):
-                self.service.reached(universe)
+        elif universe.is_at_limit:
+            self.service.reached(universe)
         elif self.until_ns is not None and universe.answers is None and authority.is_over(self.until_ns):
             self.leaving = True
 

@@ -25,10 +25,10 @@ from qruntime.control import (
     Report,
     Welcome,
     decode_control,
-    unpack_token,
 )
 from qruntime.errors import WireError
 from qruntime.orders import AskNetwork, AskSession, CancelSession, GoOn, Load, Run, SubmitApp
+from qruntime.tokens import unpack_token
 from qruntime.wire import VERSION, decode
 
 WORLD: Final = "world"

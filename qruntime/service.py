@@ -31,6 +31,13 @@ class Universe:
         """What it goes by on the wire."""
         return self.authority.universe
 
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether nothing is left to happen up to its limit, and nobody is asked about it."""
+        if self.limit_ns is None or self.is_held or self.answers is not None:
+            return False
+        return self.authority.is_over(self.limit_ns)
+
 
 class Service(Protocol):
     """What the universes of a host are for."""

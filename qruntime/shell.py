@@ -55,7 +55,6 @@ from qruntime.control import (
     WaitRow,
     Welcome,
     encode_control,
-    pack_token,
 )
 from qruntime.errors import Fault, QnosError, WireError
 from qruntime.intake import Refusals, at_actor, unpack
@@ -64,6 +63,7 @@ from qruntime.limits import BODIES_WAITING
 from qruntime.messages import ProcessStatus
 from qruntime.orders import EndedRow, Load
 from qruntime.sockets import Socket, Sockets
+from qruntime.tokens import pack_token
 from qruntime.watch import Watch, bound_to, hold_lifeline
 from qruntime.wire import VERSION, encode
 

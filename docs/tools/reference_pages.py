@@ -20,7 +20,7 @@ from cnpu import App, load_app, shipped_apps
 from cnpu.inputs import Input
 from cnpu.routes import SOCKETS_PER_SESSION
 from qnos import fields
-from qruntime import control, limits, messages, qdevice, wire
+from qruntime import control, limits, messages, qdevice, tokens, wire
 from qruntime.actors import Message
 from qruntime.errors import Fault
 from qruntime.trace import Record
@@ -318,7 +318,7 @@ def _frame(content: Message | tuple[int, str, int] | None) -> tuple[str, str, st
     if content is None:
         return "no control message", "", ""
     if isinstance(content, tuple):
-        data = control.pack_token(*content)
+        data = tokens.pack_token(*content)
         return "token", f"`{data.hex()}`", f"`{_reading(msgspec.msgpack.decode(data))}`"
     is_control = type(content) in typing.get_args(control.ControlMessage)
     data = control.encode_control(content) if is_control else wire.encode(content)

@@ -46,6 +46,19 @@ def fidelity(*waits_ns: float) -> float:
     return 0.5 + HALF_W * math.exp(-sum(waits_ns) / T_NS)
 
 
+def fidelity_of(alpha: float, waits_ns: float) -> float:
+    """What the application gives for an angle if the halves wait `waits_ns` together, up to the gates that
+    turn their coherence into populations: electrons lose no population here.
+
+    Ry(pi/2) at the server leaves sin(alpha) of the state on the equator. It decays on until the gate before a
+    measurement along Y, which comes after the OS has spent a gate and a measurement on it.
+    """
+    os = load_network(NETWORK).os.qnpu
+    late = math.exp(-(os.gate_ns + os.measure_ns) / T_NS)
+    kept = math.cos(alpha) ** 2 + math.sin(alpha) ** 2 * late
+    return 0.5 + HALF_W * math.exp(-waits_ns / T_NS) * kept
+
+
 def traced(inputs: Mapping[str, Mapping[str, Any]], shots: int, seed: int = 9) -> list[Trace]:
     """The records (t_ns, node, unit, event, pid, data) of each shot."""
     with tempfile.TemporaryDirectory() as directory:
@@ -114,6 +127,16 @@ def storage(trace: Trace) -> tuple[int, int]:
         if name == "QDEVICE_CONSUME_CMD" and data[0] == "measure"
     }
     return begun[PLACEMENT["server"]] - heralded, begun[PLACEMENT["client"]] - heralded
+
+
+def coherent(trace: Trace) -> tuple[int, int]:
+    """From the herald to the Ry(pi/2) of each half, in ns: server, client."""
+    heralded = min(t for t, _, _, name, *_ in trace if name == "QDEVICE_PRODUCE_OUTCOME")
+    turned: dict[str, int] = {}
+    for t, node, _, name, _, data in trace:
+        if name == "QDEVICE_CONSUME_CMD" and data[0] == "rot_y" and t >= heralded:
+            turned.setdefault(node, t - heralded)  # another may come before a measurement along X
+    return turned[PLACEMENT["server"]], turned[PLACEMENT["client"]]
 
 
 def stretch(trace: Trace) -> int:

@@ -3,9 +3,12 @@ against storage time (Delle Donne et al., Nature 639, 321, 2025).
 
 The application `dqc` on the network `qnodeos_nv`. Intervals are read from traces of 40 shots; the
 published ones were measured from traces of nine. The fidelity at six pairs of angles, and with the server
-waiting longer and longer before its second subroutine, is compared with 1/2 + (w/2) exp(-t/T): w is that
-of the pair (fidelity 0.72), T is 13 ms, t the time that both halves wait for their measurements together,
-from the trace. The angles of the experiment are not public; these are multiples of pi/4.
+waiting longer and longer before its second subroutine, is compared with 1/2 + (w/2) exp(-t/T) k: w is that
+of the pair (fidelity 0.72), T is 13 ms, t the time from the trace that both halves together wait for the
+gate that turns their coherence into populations, which do not decay, and k is 1 but for what angle alpha
+leaves on the equator, 0.97 at worst. The formula of the publication has k = 1 and counts up to the
+measurement, so it is lower by 0.01; the angles of the experiment are not public, and these are multiples
+of pi/4.
 
 Expected: intervals within the tolerance that their source allows; fidelities within 3 sigma of the
 formula."""
@@ -98,8 +101,8 @@ def _fidelity(point: dict[str, Any]) -> Row:
         "client": {"alpha": point["alpha"] * quarter, "theta": point["theta"] * quarter},
         "server": {"wait_ns": round(point["wait_ms"] * MS)},
     }
-    waits_ns = budget.storage(budget.traced(inputs, 1, point["seed"])[0])
-    wanted = budget.fidelity(*waits_ns)
+    waits_ns = sum(budget.coherent(budget.traced(inputs, 1, point["seed"])[0]))
+    wanted = budget.fidelity_of(inputs["client"]["alpha"], waits_ns)
     result = api.run(
         "dqc",
         NETWORK,
@@ -118,7 +121,7 @@ def _fidelity(point: dict[str, Any]) -> Row:
     return {
         "kind": point["kind"],
         "what": f"F, alpha {alpha}, theta {theta}",
-        "storage_ms": sum(waits_ns) / MS,
+        "storage_ms": waits_ns / MS,
         "expected": wanted,
         "tolerance": LARGEST_SIGMA * metric.stderr,
         "ours": metric.mean,
@@ -152,6 +155,15 @@ def checks(rows: Sequence[Row]) -> list[Check]:
                 all(abs(row["difference"]) <= row["tolerance"] for row in chosen),
             )
         )
+    fidelities = [row for row in rows if row["sigma"] is not None]
+    together = sum(row["sigma"] for row in fidelities) / math.sqrt(len(fidelities))
+    found.append(
+        Check(
+            f"all fidelities together within {LARGEST_SIGMA:g} sigma of the formula",
+            f"{len(fidelities)} values, {together:+.2f} sigma",
+            abs(together) <= LARGEST_SIGMA,
+        )
+    )
     return found
 
 
@@ -188,7 +200,14 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
                     [row["ours_err"] for row in curve],
                     "none",
                 ),
-                Series("1/2 + (w/2) exp(-t/T)", fine, [budget.fidelity(t * MS) for t in fine], [], "line", 1),
+                Series(
+                    "1/2 + (w/2) exp(-t/T) k",
+                    fine,
+                    [budget.fidelity_of(math.pi / 4, t * MS) for t in fine],
+                    [],
+                    "line",
+                    1,
+                ),
                 Series("classical bound 2/3", [0.0, longest], [2 / 3, 2 / 3], [], "line", 2),
             ],
         ),

@@ -252,18 +252,15 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
             _series(here, name, ROW, "makespan_s", "" if colour else ROW, colour, "dashed")
             for colour, name in names
         ]
-        fidelities = [
-            _series(here, name, SIDE, app, f"{app.upper()}, {name}", colour)
-            for app in ("dqc", "lgt")
-            for colour, name in names
-        ]
+        fidelities = [_series(here, name, SIDE, "dqc", name, colour) for colour, name in names]
+        fidelities += [_series(here, name, SIDE, "lgt", "", colour, "dashed") for colour, name in names]
         x = "programs N of each kind"
         found += [
             Panel(
                 f"{network}: busy (dashed: without attempts)", x, "share of time", shares, limits=(0, 1.05)
             ),
             Panel(f"{network}: makespan", x, "simulated s", spans, log=True),
-            Panel(f"{network}: fidelities, side by side", x, "fidelity", fidelities),
+            Panel(f"{network}: fidelity of DQC (dashed: LGT)", x, "fidelity", fidelities),
         ]
     return found
 

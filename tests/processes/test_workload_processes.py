@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import qnos
+from cnpu.launch import Ended
 from qnos.loading import with_values
 from qnos.processes import ProcessNetwork
 from qnos.workload import Arrival, Entry, Workload
+from qnos.workload_processes import WorkloadRunner
 from qnos.workload_results import WorkloadResult
+from qruntime.errors import ConfigError
 
 NETWORK = with_values("two_generic", {"testing.jitter_ns": 20_000, "testing.permute_ranks": True})
 MIX = Workload(
@@ -120,3 +124,54 @@ def test_programs_that_wait_in_vain_end_alike(started: ProcessNetwork, tmp_path:
     assert here.trace_sha256 == there.trace_sha256
     same(here, there)
     assert here.apps["vain"].failed == 3
+
+
+def test_session_that_is_given_up_leaves_the_network_to_others(
+    started: ProcessNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The 40th time that it is asked how to go on, the caller is interrupted; the time up to then counts."""
+    asked = 0
+    halted = WorkloadRunner.halted
+
+    def interrupted(runner: WorkloadRunner, ended: list[Ended], now_ns: int) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 40:
+            raise KeyboardInterrupt
+        return halted(runner, ended, now_ns)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkloadRunner, "halted", interrupted)
+        cut = qnos.run(SESSION, NETWORK, until_ns=50_000_000, seed=6, processes=started)
+    assert cut.interrupted and 0 < cut.sim_time_ns < 50_000_000
+    assert sum(app.finished for app in cut.apps.values()) > 10
+    whole = qnos.run(ROWS, NETWORK, shots=1, seed=7, trace=True, processes=started)
+    assert whole.trace_sha256 == qnos.run(ROWS, NETWORK, shots=1, seed=7, trace=True).trace_sha256
+
+
+def test_application_that_processes_cannot_load_later_ends_the_run_with_the_reason(
+    started: ProcessNetwork, tmp_path: Path
+) -> None:
+    """Its file is another when the second instance is to begin."""
+    file = tmp_path / "changing.py"
+    text = (
+        "async def alice(node):\n    await node.sleep_ns(10)\n    return {}\n\n\nROLES = {'alice': alice}\n"
+    )
+    file.write_text(text)
+    changing = Workload("changing", (Entry(app=str(file), repetitions=3),))
+    changed = False
+    halted = WorkloadRunner.halted
+
+    def with_change(runner: WorkloadRunner, ended: list[Ended], now_ns: int) -> Any:
+        nonlocal changed
+        if not changed:
+            changed = True
+            file.write_text(text + "# another\n")
+        return halted(runner, ended, now_ns)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WorkloadRunner, "halted", with_change)
+        with pytest.raises(ConfigError, match="has sha256"):
+            qnos.run(changing, NETWORK, processes=started)
+    after = qnos.run("teleport", NETWORK, shots=2, trace=True, processes=started)
+    assert after.trace_sha256 == qnos.run("teleport", NETWORK, shots=2, trace=True).trace_sha256

@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from qruntime import control, messages, wire
+from qruntime import control, messages, tokens, wire
 from qruntime.errors import WireError
 from tests.unit.docs.pages import ROOT
 
@@ -51,7 +51,7 @@ def test_bytes_of_the_exchange_are_the_messages_that_the_page_says(
     data = bytes.fromhex(digits)
     if name == "token":
         assert reading(msgpack.unpackb(data)) == content
-        assert reading(list(control.unpack_token(data))) == content
+        assert reading(list(tokens.unpack_token(data))) == content
         return
     assert data[0] == wire.VERSION
     assert reading(msgpack.unpackb(data[1:], strict_map_key=False)) == content

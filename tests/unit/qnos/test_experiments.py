@@ -117,6 +117,13 @@ def test_checks_of_delegation_can_fail(kind: str) -> None:
     assert [what.partition(":")[0] for what in failing("delegation", rows)] == [kind]
 
 
+def test_fidelities_of_delegation_that_are_all_a_little_high_are_noticed() -> None:
+    rows = rows_of("delegation")
+    for row in rows:
+        row["sigma"] = None if row["sigma"] is None else 1.5
+    assert failing("delegation", rows) == ["all fidelities together within 3 sigma of the formula"]
+
+
 @pytest.mark.parametrize("name", ["delegation", "admission"])
 def test_experiment_that_compares_no_schedulers_says_so(name: str) -> None:
     with pytest.raises(ConfigError, match="compares no schedulers"):

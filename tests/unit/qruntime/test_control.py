@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from qruntime import control as c
 from qruntime import orders
 from qruntime.actors import Message
-from qruntime.control import decode_control, encode_control, pack_token, unpack_token
+from qruntime.control import decode_control, encode_control
 from qruntime.errors import ProgramError, WireError
 from qruntime.limits import CONTROL_BYTES, VALUE_DEPTH
+from qruntime.tokens import pack_token, unpack_token
 from qruntime.wire import VERSION, encode
 from tests.unit.qruntime import golden
 from tests.unit.qruntime.control_examples import EXAMPLES, TYPES
