@@ -190,7 +190,7 @@ class GeneratorConnection(HostConnection):
             for _ in GeneratorConnection.flush(self):
                 pass
 
-        self.flush = flush
+        self.__dict__["flush"] = flush
         try:
             return call(*args, **options)
         finally:

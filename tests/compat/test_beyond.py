@@ -1,0 +1,152 @@
+"""What SquidASM ignores or hangs on and works here, and what `run` can do beyond it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from netqasm.sdk.epr_socket import EPRSocket
+from netqasm.sdk.qubit import Qubit
+
+from qnos.compat.clock import sim_time
+from qnos.compat.devices import NVQDeviceConfig
+from qnos.compat.networks import LinkConfig, StackConfig, StackNetworkConfig, Translated
+from qnos.compat.options import OPTIONS
+from qnos.compat.stack import run
+from qnos.compat.states import get_qubit_state
+from qruntime.errors import EprError, ProgramError
+from qruntime.trace import Trace
+from tests.compat.test_errors import Of, both, nodes
+
+
+def slow_link() -> StackNetworkConfig:
+    network = nodes("a", "b", links=False)
+    cfg = {"fidelity": 1, "prob_success": 1e-9, "t_cycle": 1000}
+    network.links = [LinkConfig(stack1="a", stack2="b", typ="depolarise", cfg=cfg)]
+    return network
+
+
+def test_time_limit_of_a_request_holds_and_its_error_can_be_caught() -> None:
+    def asks(call: str, **limits: Any) -> Any:
+        def program(context: Any) -> Any:
+            (socket,) = context.epr_sockets.values()
+            getattr(socket, call)(**limits)
+            with pytest.raises(EprError) as caught:
+                yield from context.connection.flush()
+            return caught.value.data["epr"], sim_time()
+
+        return program
+
+    (of_a,), (of_b,) = run(slow_link(), both(asks("create_keep", max_time=5000), asks("recv_keep")))
+    assert of_a == ("TIMEOUT", 5_000_000.0)
+    assert of_b[1] == 5_000_000.0
+
+
+def test_minimum_fidelity_of_100_percent_means_that_none_is_stated() -> None:
+    network = nodes("a", "b", links=False)
+    cfg = {"fidelity": 0.8, "prob_success": 1, "t_cycle": 1000}
+    network.links = [LinkConfig(stack1="a", stack2="b", typ="depolarise", cfg=cfg)]
+
+    def asks(context: Any) -> Any:
+        socket = context.epr_sockets["b"]
+        assert isinstance(socket, EPRSocket) and socket.min_fidelity == 100
+        socket.create_keep()
+        yield from context.connection.flush()
+
+    def takes(context: Any) -> Any:
+        context.epr_sockets["a"].recv_keep()
+        yield from context.connection.flush()
+
+    assert run(network, both(asks, takes)) == [[None], [None]]
+
+
+def nv(**cfg: Any) -> StackNetworkConfig:
+    device = NVQDeviceConfig.perfect_config(num_qubits=3)
+    for name in ("electron_T1", "electron_T2", "carbon_T1", "carbon_T2"):
+        setattr(device, name, 0)
+    return StackNetworkConfig(stacks=[StackConfig(name="a", qdevice_typ="nv", qdevice_cfg=device)], links=[])
+
+
+def test_compiler_of_the_sdk_makes_subroutines_for_nv_centres_if_asked() -> None:
+    def turns(context: Any) -> Any:
+        q = Qubit(context.connection)
+        q.H()
+        q.S()
+        yield from context.connection.flush()
+        return get_qubit_state(q)
+
+    plus_i = np.array([[1, -1j], [1j, 1]]) / 2
+    ((ours,),) = run(nv(), {"a": Of(turns, [], [])})
+    assert np.allclose(ours, plus_i)
+    ((theirs,),) = run(nv(), {"a": Of(turns, [], [])}, sdk_compiler=True)
+    assert np.allclose(theirs, plus_i.conj()), "the SDK's S is the inverse"
+
+
+def test_costs_of_an_os_can_be_added() -> None:
+    def waits(context: Any) -> Any:
+        Qubit(context.connection).measure()
+        yield from context.connection.flush()
+        return sim_time()
+
+    programs = {"a": Of(waits, [], [])}
+    assert run(nodes("a"), programs) == [[0.0]]
+    ((qnodeos,),) = run(nodes("a"), programs, os="qnodeos")
+    # first submission, latency there and back, init, measurement, subroutine, computing with the result
+    assert qnodeos == 1_500_000 + 2 * 290_000 + 90_000 + 280_000 + 140_000 + 370_000
+    own = {"preset": "ideal", "latency": {"cnpu_qnpu_ns": 100}}
+    assert run(nodes("a"), programs, os=own) == [[200.0]]
+    OPTIONS.os = own
+    try:
+        assert run(nodes("a"), programs) == [[200.0]]
+    finally:
+        OPTIONS.os = "ideal"
+
+
+def test_same_seed_gives_the_same_trace() -> None:
+    def makes(context: Any) -> Any:
+        (socket,) = context.epr_sockets.values()
+        (q,) = socket.create_keep() if "b" in context.epr_sockets else socket.recv_keep()
+        m = q.measure()
+        yield from context.connection.flush()
+        return m
+
+    found = []
+    for seed in (5, 5, 6):
+        trace = Trace()
+        results = run(nodes("a", "b"), both(makes, makes), num_times=20, seed=seed, trace=trace)
+        found.append((results, trace.sha256()))
+    assert found[0] == found[1] != found[2]
+
+
+def test_memory_over_many_iterations_is_flat() -> None:
+    import gc
+
+    def once(context: Any) -> Any:
+        m = Qubit(context.connection).measure()
+        yield from context.connection.flush()
+        return m
+
+    programs = {"a": Of(once, [], [])}
+    counts = []
+    for _ in range(3):
+        run(nodes("a"), programs, num_times=30)
+        gc.collect()
+        counts.append(len(gc.get_objects()))
+    assert counts[2] - counts[1] < 200
+
+
+def test_states_are_shown_only_by_networks_that_say_so_and_to_who_runs() -> None:
+    kept = []
+
+    def keeps(context: Any) -> Any:
+        q = Qubit(context.connection)
+        yield from context.connection.flush()
+        with pytest.raises(ProgramError, match="not bound"):
+            get_qubit_state(Qubit(context.connection))
+        kept.append(q)
+
+    run(nodes("a"), {"a": Of(keeps, [], [])})
+    with pytest.raises(ProgramError, match="only by a program that runs"):
+        get_qubit_state(kept[0])
+    assert Translated(nodes("a")).network.testing.states_readable
