@@ -13,7 +13,7 @@ from qnos.compat.clock import sim_time
 from qnos.compat.devices import NVQDeviceConfig
 from qnos.compat.networks import LinkConfig, StackConfig, StackNetworkConfig, Translated
 from qnos.compat.options import OPTIONS
-from qnos.compat.stack import run
+from qnos.compat.stack import run, run_beside
 from qnos.compat.states import get_qubit_state
 from qruntime.errors import EprError, ProgramError
 from qruntime.trace import Trace
@@ -150,3 +150,25 @@ def test_states_are_shown_only_by_networks_that_say_so_and_to_who_runs() -> None
     with pytest.raises(ProgramError, match="only by a program that runs"):
         get_qubit_state(kept[0])
     assert Translated(nodes("a")).network.testing.states_readable
+
+
+def test_several_programs_of_a_node_run_beside_each_other() -> None:
+    def makes(context: Any) -> Any:
+        (socket,) = context.epr_sockets.values()
+        (q,) = socket.create_keep() if "b" in context.epr_sockets else socket.recv_keep()
+        m = q.measure()
+        yield from context.connection.flush()
+        (to_peer,) = context.csockets.values()
+        to_peer.send(int(m))
+        other = yield from to_peer.recv()
+        return int(m), other, sim_time()
+
+    sets = [both(makes, makes), both(makes, makes)]
+    found = run_beside(nodes("a", "b"), sets, num_times=10)
+    for of_a, of_b in found:
+        assert [m for m, _, _ in of_a] == [other for _, other, _ in of_b]
+        assert all(m == other for m, other, _ in of_a) and {m for m, _, _ in of_a} == {0, 1}
+    # a link makes one pair at a time: the two take turns
+    assert max(t for _, _, t in found[0][0] + found[1][0]) == 20 * 1000
+    alone = run(nodes("a", "b"), sets[0], num_times=10)
+    assert max(t for _, _, t in alone[0]) == 10 * 1000
