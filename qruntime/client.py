@@ -77,7 +77,14 @@ class Client:
         could not be finished. `beside` is done meanwhile in this process, and ended with the run; what one of
         them raises ends the run.
         """
-        return trio.run(self._run_beside, order, on_shot, look, beside)
+        if not beside:
+            return trio.run(self._run, order, on_shot, look)
+        try:
+            return trio.run(self._run_beside, order, on_shot, look, beside)
+        except BaseExceptionGroup as group:
+            if group.subgroup(KeyboardInterrupt) is None:
+                raise
+            raise KeyboardInterrupt from None
 
     async def _run_beside(
         self,

@@ -1,7 +1,7 @@
 """Runs of blocking programs: one timeline on a network, all programs in this interpreter.
 
-`run_guests(app, network, [{node: body}], ...)` is the call: every body is called in a greenlet of its own, with
-its `Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
+`run_guests(app, network, [{node: body}], ...)` is the call: every body is called in a greenlet of its own,
+with its `Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
 """
 
 from __future__ import annotations
