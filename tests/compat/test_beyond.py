@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from qnos.compat.networks import LinkConfig, StackConfig, StackNetworkConfig, Tr
 from qnos.compat.options import OPTIONS
 from qnos.compat.stack import run, run_beside
 from qnos.compat.states import get_qubit_state
-from qruntime.errors import EprError, ProgramError
+from qnos.loading import load_network
+from qruntime.errors import ConfigError, EprError, ProgramError
 from qruntime.trace import Trace
 from tests.compat.test_errors import Of, both, nodes
 
@@ -172,3 +174,26 @@ def test_several_programs_of_a_node_run_beside_each_other() -> None:
     assert max(t for _, _, t in found[0][0] + found[1][0]) == 20 * 1000
     alone = run(nodes("a", "b"), sets[0], num_times=10)
     assert max(t for _, _, t in alone[0]) == 10 * 1000
+
+
+def test_network_files_of_squidasm_load_for_programs_of_ours(tmp_path: Path) -> None:
+    file = tmp_path / "squid.yaml"
+    file.write_text(
+        "link_cfg: &l {fidelity: '0.9', prob_success: 1, t_cycle: 1e3}\n"
+        "stacks:\n"
+        "  - {name: alice, qdevice_typ: generic, qdevice_cfg: {num_qubits: 3, T1: 1e10}}\n"
+        "  - {name: bob, qdevice_typ: nv, qdevice_cfg: {electron_T1: 2e9}}\n"
+        "links:\n"
+        "  - {stack1: alice, stack2: bob, typ: depolarise, cfg: *l}\n"
+        "clinks:\n"
+        "  - {stack1: alice, stack2: bob, typ: default, cfg: {delay: 700}}\n"
+    )
+    network = load_network(file)
+    assert network.name == "squid" and network.node_names == ("alice", "bob")
+    assert [node.device.kind for node in network.nodes] == ["generic", "nv"]
+    assert network.cnpu_latency_ns("alice", "bob") == network.qnpu_latency_ns("bob", "alice") == 700
+    assert network.links[0].kind == "depolarise" and not network.testing.states_readable
+    assert load_network(network.to_dict()) == network
+    file.write_text("stacks: [{name: a, qdevice_typ: x}]\nlinks: []\n")
+    with pytest.raises(ConfigError, match=r"squid\.yaml: a: qdevice_typ is 'x'"):
+        load_network(file)
