@@ -21,6 +21,7 @@ MODULES = {
     "multitasking": "Multitasking",
     "startup": "Start",
     "memory": "Memory",
+    "compat": "Compat",
 }
 
 

@@ -74,7 +74,12 @@ class Client:
         """
         if not beside:
             return trio.run(self._run, order, on_shot, look, on_halt)
-        return trio.run(self._run_beside, order, on_shot, look, on_halt, beside)
+        try:
+            return trio.run(self._run_beside, order, on_shot, look, on_halt, beside)
+        except BaseExceptionGroup as group:
+            if group.subgroup(KeyboardInterrupt) is None:
+                raise
+            raise KeyboardInterrupt from None
 
     async def _run_beside(
         self,

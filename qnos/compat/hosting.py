@@ -4,7 +4,7 @@ where the programs are, is every CNPU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from cnpu.launch import Ended, Launch
 from cnpu.runtime import Cnpu
@@ -22,20 +22,30 @@ from qruntime.trace import Record, Trace
 class _Plan:
     """What the processes run: whatever this process has for its CNPUs."""
 
-    def __init__(self, app: str, network: NetworkConfig, launches: Mapping[str, Launch], seed: int) -> None:
+    def __init__(self, app: str, network: NetworkConfig, launches: Sequence[Launch], seed: int) -> None:
         self.network = network
         placement = {node: node for node in network.node_names}
-        self._load = Load(app, "", seed, 0, tuple(launches), {role: {} for role in launches}, placement)
+        self._loads = [
+            Load(app, "", seed, session, tuple(roles), {role: {} for role in roles}, placement)
+            for session, roles in _by_session(launches).items()
+        ]
 
     def loads(self) -> list[Load]:
-        """One, of which QNPUs take the seed and the world the number of programs."""
-        return [self._load]
+        """One for each session, of which QNPUs take the seed and the world the number of programs."""
+        return self._loads
+
+
+def _by_session(launches: Sequence[Launch]) -> dict[int, list[str]]:
+    roles: dict[int, list[str]] = {}
+    for launch in launches:
+        roles.setdefault(launch.session, []).append(launch.role)
+    return roles
 
 
 def run_hosting(
     app: str,
     network: NetworkConfig,
-    launches: Mapping[str, Launch],
+    launches: Sequence[Launch],
     seed: int,
     number: int,
     trace: Trace | None,
@@ -66,11 +76,11 @@ class _Actor:
     """One CNPU of this process."""
 
     def __init__(
-        self, network: NetworkConfig, node_id: int, launches: Mapping[str, Launch], streams: Streams
+        self, network: NetworkConfig, node_id: int, launches: Sequence[Launch], streams: Streams
     ) -> None:
         self.cnpu = make_cnpu(network, node_id, streams)
         node = network.node_names[node_id]
-        self.cnpu.launches = [launches[node]] if node in launches else []
+        self.cnpu.launches = [launch for launch in launches if launch.role == node]
         self.cnpu.on_ended = check_end
 
     def hosted(self) -> Hosted:

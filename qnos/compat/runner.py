@@ -1,12 +1,12 @@
 """Runs of blocking programs: one timeline on a network, all programs in this interpreter.
 
-`run_guests(network, bodies, ...)` is the call: a body per node is called in a greenlet of its own, with its
-`Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
+`run_guests(app, network, [{node: body}], ...)` is the call: every body is called in a greenlet of its own,
+with its `Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnpu.launch import Ended, Launch
@@ -35,16 +35,25 @@ class Over(BaseException):
 def launches_of(
     app: str,
     network: NetworkConfig,
-    bodies: Mapping[str, Body],
+    sessions: Sequence[Mapping[str, Body]],
     chances: Chances,
     flavours: Mapping[str, str],
-) -> dict[str, Launch]:
-    """Node -> the native program around its body."""
+) -> list[Launch]:
+    """The native programs around the bodies, session by session."""
     placement = {node: node for node in network.node_names}
-    return {
-        node: launch_of(app, flavours.get(node, "vanilla"), node, _main(body, chances), {}, placement)
+    return [
+        launch_of(
+            app,
+            flavours.get(node, "vanilla"),
+            node,
+            _main(body, chances),
+            {},
+            placement,
+            session=session,
+        )
+        for session, bodies in enumerate(sessions)
         for node, body in bodies.items()
-    }
+    ]
 
 
 def _main(body: Body, chances: Chances) -> Callable[..., Any]:
@@ -58,7 +67,7 @@ def _main(body: Body, chances: Chances) -> Callable[..., Any]:
 def run_guests(
     app: str,
     network: NetworkConfig,
-    bodies: Mapping[str, Body],
+    sessions: Sequence[Mapping[str, Body]],
     *,
     seed: int = 0,
     number: int = 0,
@@ -68,13 +77,14 @@ def run_guests(
 ) -> None:
     """Call every body on its node and return when all are over.
 
+    A session has a body for each of some nodes, who can reach each other; several run beside each other.
     Random numbers are those of run `number` under `seed`. The first body that fails ends the run; its error
     is raised, as it is. `flavours` says which nodes' subroutines are not vanilla. `trace` gets the records
     of the run if it ends well. With `processes` QNPUs and the world are processes of their own; the results
     are the same.
     """
     chances = Chances(seed, number)
-    launches = launches_of(app, network, bodies, chances, flavours or {})
+    launches = launches_of(app, network, sessions, chances, flavours or {})
     try:
         with chances:
             if processes:
@@ -88,7 +98,7 @@ def run_guests(
 
 
 def _run_here(
-    network: NetworkConfig, launches: Mapping[str, Launch], seed: int, number: int, trace: Trace | None
+    network: NetworkConfig, launches: Sequence[Launch], seed: int, number: int, trace: Trace | None
 ) -> None:
     actors = assemble(network, seed)
     kernel = Kernel(
@@ -102,7 +112,7 @@ def _run_here(
     if trace is not None:
         trace.begin(number)
     for node, cnpu in zip(network.node_names, actors.cnpus, strict=True):
-        cnpu.launches = [launches[node]] if node in launches else []
+        cnpu.launches = [launch for launch in launches if launch.role == node]
         cnpu.on_ended = check_end
     try:
         kernel.reset(number)

@@ -133,8 +133,8 @@ PACKAGES: Final = ("squidasm", "pydynaa", "netsquid", _NETBUILDER)
 # What those packages have besides, as far as scripts look for it: beginning of the name -> what to use.
 INSTEAD: Final[dict[str, str]] = {
     "squidasm.sim.stack": "the OS itself is qnos's: see its own API, `qnos.run` and `cnpu`",
-    "squidasm.run.multithread": "`qnos compat simulate APPDIR` runs application directories",
-    "squidasm.nqasm": "`qnos compat simulate APPDIR` runs application directories",
+    "squidasm.run.multithread": "application directories of the NetQASM SDK are not run yet",
+    "squidasm.nqasm": "application directories of the NetQASM SDK are not run yet",
     "squidasm.util.sim": "`squidasm.util.get_qubit_state` looks at states",
     "netsquid": "the simulation below the OS is qnos's own (qworld); scripts reach time, seeds and formalism",
     _NETBUILDER: "networks are described by network_config and modules.*; protocols are not provided",

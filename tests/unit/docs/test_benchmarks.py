@@ -25,6 +25,7 @@ QUICK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "multitasking": ({"SUBROUTINES": 2, "REPEATS": 1}, {}),
     "startup": ({}, {}),
     "memory": ({}, {"shots": 20}),
+    "compat": ({"ROUNDS": 1, "ITERATIONS": 2}, {}),
 }
 
 
