@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from qdriver.generic import GenericConfig
+from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
 from qnpu.timetable import LinkBin, LinkBins
 from qworld.links import DepolariseLink
@@ -55,7 +56,7 @@ def random_bench(rng: random.Random, seed: int) -> tuple[Bench, Bins]:
         request_timeout_ns=400_000,
         unclaimed_timeout_ns=50_000,
         accept_grace_ns=40_000,
-        instruction_budget=500,
+        quotas=Quotas(instruction_budget=500),
         scheduler=rng.choice(["qnodeos", "round_robin", "edf", "fair_share"]),
         attempt_batch=rng.choice((None, None, 3)),
     )

@@ -79,7 +79,7 @@ def lose(bench: Bench, node: int, *which: tuple[type[Message], int]) -> None:
         name = type(message).__name__
         counts[name] += 1
         hit = any(cls.__name__ == name and n in (-1, counts[name] - 1) for cls, n in which)
-        qnpu._is_lost = (lambda _peer: True) if hit else (lambda _peer: False)  # type: ignore[method-assign]
+        qnpu.neighbours.loses = lambda _peer: hit  # type: ignore[method-assign]
         send(actor, peer, message)
 
     qnpu.send_peer = send_peer  # type: ignore[method-assign]

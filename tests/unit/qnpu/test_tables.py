@@ -205,14 +205,3 @@ def test_reset_gives_an_empty_queue() -> None:
     master.reset()
     assert not master.items and not master.backlog and not master.outstanding
     assert master.new_sequence() == 0
-
-
-def test_load_counts_every_request_that_an_end_knows_of_once() -> None:
-    for link in ends():
-        for _ in range(WINDOW + 3):
-            add(link)
-        while link.next_to_add() is not None:
-            pass
-        theirs = Item(link, REQUEST, is_creator=False)
-        link.accept(theirs, 1000)
-        assert link.load == WINDOW + 4
