@@ -8,7 +8,8 @@ programs whose modules speak of random numbers at all.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -42,13 +43,16 @@ class Chance:
         _put(self._outside)
 
 
-def chance_of(program: object, seed: int, name: str, run: int) -> Chance | None:
+Chances = Callable[[int], Chance]  # the random states of a program by the number of the run
+
+
+def chances_of(program: object, seed: int, name: str) -> Chances | None:
     """Random states for a program, None if its modules never speak of random numbers."""
     for module in _modules_of(program):
         if any("random" in word or word == "QKDRoutine" for word in vars(module)):
-            return Chance(seed, name, run)
+            return partial(Chance, seed, name)
         if _speaks_of_random(module):
-            return Chance(seed, name, run)
+            return partial(Chance, seed, name)
     return None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from cnpu.launch import Ended, Launch
 from cnpu.runtime import Cnpu
 from qnos.assembly import make_cnpu
-from qnos.compat.runner import check_end
+from qnos.compat.runner import OnRound, check_end
 from qnos.config import NetworkConfig
 from qnos.processes import ProcessNetwork
 from qruntime.control import EndedRow, Load
@@ -22,10 +22,17 @@ from qruntime.trace import Record, Trace
 class _Plan:
     """What the processes run: whatever this process has for its CNPUs."""
 
-    def __init__(self, app: str, network: NetworkConfig, launches: Mapping[str, Launch], seed: int) -> None:
+    def __init__(
+        self,
+        app: str,
+        network: NetworkConfig,
+        launches: Mapping[str, list[Launch]],
+        placement: Mapping[str, str],
+        seed: int,
+    ) -> None:
         self.network = network
-        placement = {node: node for node in network.node_names}
-        self._load = Load(app, "", seed, 0, tuple(launches), {role: {} for role in launches}, placement)
+        roles = tuple(launch.role for own in launches.values() for launch in own)
+        self._load = Load(app, "", seed, 0, roles, {role: {} for role in roles}, dict(placement))
 
     def loads(self) -> list[Load]:
         """One, of which QNPUs take the seed and the world the number of programs."""
@@ -35,42 +42,47 @@ class _Plan:
 def run_hosting(
     app: str,
     network: NetworkConfig,
-    launches: Mapping[str, Launch],
+    launches: Mapping[str, list[Launch]],
+    placement: Mapping[str, str],
     seed: int,
-    number: int,
+    numbers: range,
     trace: Trace | None,
+    on_round: OnRound | None,
 ) -> None:
-    """Run these programs once, as shot `number`.
+    """Run these programs as the shots of these numbers.
 
     Raises `Over` if one fails, `NodeDown` if a process is gone.
     """
-    if not launches:
+    if not launches or not numbers:
         return
     actors = [_Actor(network, node_id, launches, Streams(seed)) for node_id in range(len(network.nodes))]
 
     def on_shot(shot: int, ended: list[Ended], records: list[Record]) -> None:
         if trace is not None:
             trace.add(shot, records)
+        if on_round is not None:
+            on_round(shot, records)
 
-    plan = _Plan(app, network, launches, seed)
+    plan = _Plan(app, network, launches, placement, seed)
+    tracing = trace is not None
     try:
         with ProcessNetwork(network, cnpus=False) as standing:
             hosted = [actor.hosted() for actor in actors]
-            standing.run(plan, number, 1, 1, trace is not None, on_shot, hosted)
+            standing.run(plan, numbers.start, len(numbers), 1, tracing, on_shot, hosted)
     finally:
         for actor in actors:
-            actor.cnpu.reset(number)  # lets go of programs that have not ended
+            actor.cnpu.reset(0)  # lets go of programs that have not ended
 
 
 class _Actor:
     """One CNPU of this process."""
 
     def __init__(
-        self, network: NetworkConfig, node_id: int, launches: Mapping[str, Launch], streams: Streams
+        self, network: NetworkConfig, node_id: int, launches: Mapping[str, list[Launch]], streams: Streams
     ) -> None:
         self.cnpu = make_cnpu(network, node_id, streams)
         node = network.node_names[node_id]
-        self.cnpu.launches = [launches[node]] if node in launches else []
+        self.cnpu.launches = launches.get(node, [])
         self.cnpu.on_ended = check_end
 
     def hosted(self) -> Hosted:

@@ -1,7 +1,7 @@
 """Runs of blocking programs: one timeline on a network, all programs in this interpreter.
 
-`run_guests(network, bodies, ...)` is the call: a body per node is called in a greenlet of its own, with its
-`Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
+`run_guests(app, network, bodies, ...)` is the call: the body of each role is called in a greenlet of its own,
+with its `Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import Any
 from cnpu.launch import Ended, Launch
 from cnpu.node import Node
 from qnos.assembly import assemble
-from qnos.compat.chance import Chance
+from qnos.compat.chance import Chances
 from qnos.compat.clock import CLOCK
 from qnos.compat.guest import Guest
 from qnos.config import NetworkConfig
 from qnos.launching import launch_of
 from qruntime.errors import ProgramError, QnosError
 from qruntime.kernel import Kernel
-from qruntime.trace import Trace
+from qruntime.trace import Record, Trace
 
 Body = Callable[[Guest], Any]
+OnRound = Callable[[int, list[Record]], None]
 
 
 class Over(BaseException):
@@ -33,18 +34,23 @@ class Over(BaseException):
 
 
 def launches_of(
-    app: str, network: NetworkConfig, bodies: Mapping[str, Body], chances: Mapping[str, Chance | None]
-) -> dict[str, Launch]:
-    """Node -> the native program around its body."""
-    placement = {node: node for node in network.node_names}
-    return {
-        node: launch_of(app, "vanilla", node, _main(body, chances.get(node)), {}, placement)
-        for node, body in bodies.items()
-    }
+    app: str,
+    placement: Mapping[str, str],
+    bodies: Mapping[str, Body],
+    chances: Mapping[str, Chances | None],
+) -> dict[str, list[Launch]]:
+    """Node -> the native programs around the bodies of its roles."""
+    launches: dict[str, list[Launch]] = {}
+    for role, body in bodies.items():
+        main = _main(body, chances.get(role))
+        launch = launch_of(app, "vanilla", role, main, {}, dict(placement))
+        launches.setdefault(placement[role], []).append(launch)
+    return launches
 
 
-def _main(body: Body, chance: Chance | None) -> Callable[..., Any]:
+def _main(body: Body, chances: Chances | None) -> Callable[..., Any]:
     async def main(node: Node) -> None:
+        chance = None if chances is None else chances(node.program.cnpu.shot)
         guest = Guest(node, chance)
         await guest.run(lambda: body(guest))
 
@@ -56,32 +62,44 @@ def run_guests(
     network: NetworkConfig,
     bodies: Mapping[str, Body],
     *,
+    placement: Mapping[str, str] | None = None,
     seed: int = 0,
     number: int = 0,
-    chances: Mapping[str, Chance | None] | None = None,
+    rounds: int = 1,
+    chances: Mapping[str, Chances | None] | None = None,
     trace: Trace | None = None,
+    on_round: OnRound | None = None,
     processes: bool = False,
 ) -> None:
-    """Call every body on its node and return when all are over.
+    """Call the body of every role and return when all are over; `rounds` times, each on a network as new.
 
-    Random numbers are those of run `number` under `seed`. The first body that fails ends the run; its error
-    is raised, as it is. `trace` gets the records of the run if it ends well. With `processes` QNPUs and the
-    world are processes of their own; the results are the same.
+    `placement` has the node of each role, among them those of `bodies`; without it roles are nodes. Random
+    numbers are those of runs `number`, `number` + 1, ... under `seed`. The first body that fails ends it all;
+    its error is raised, as it is. `trace` gets the records of rounds that end well, and `on_round` hears of
+    each: its number, and its records if there is a trace. With `processes` QNPUs and the world are processes
+    of their own; the results are the same.
     """
-    launches = launches_of(app, network, bodies, chances or {})
+    placed = {node: node for node in network.node_names} if placement is None else placement
+    launches = launches_of(app, placed, bodies, chances or {})
+    numbers = range(number, number + rounds)
     try:
         if processes:
             from qnos.compat.hosting import run_hosting  # brings in the event loop and the sockets
 
-            run_hosting(app, network, launches, seed, number, trace)
+            run_hosting(app, network, launches, placed, seed, numbers, trace, on_round)
         else:
-            _run_here(network, launches, seed, number, trace)
+            _run_here(network, launches, seed, numbers, trace, on_round)
     except Over as over:
         raise original(over.end) from None
 
 
 def _run_here(
-    network: NetworkConfig, launches: Mapping[str, Launch], seed: int, number: int, trace: Trace | None
+    network: NetworkConfig,
+    launches: Mapping[str, list[Launch]],
+    seed: int,
+    numbers: range,
+    trace: Trace | None,
+    on_round: OnRound | None,
 ) -> None:
     actors = assemble(network, seed)
     kernel = Kernel(
@@ -92,19 +110,21 @@ def _run_here(
         rank_seed=seed if network.testing.permute_ranks else None,
         on_record=None if trace is None else trace.on_record,
     )
-    if trace is not None:
-        trace.begin(number)
     for node, cnpu in zip(network.node_names, actors.cnpus, strict=True):
-        cnpu.launches = [launches[node]] if node in launches else []
+        cnpu.launches = launches.get(node, [])
         cnpu.on_ended = check_end
     try:
-        kernel.reset(number)
-        kernel.run()
+        for number in numbers:
+            if trace is not None:
+                trace.begin(number)
+            kernel.reset(number)
+            kernel.run()
+            records = [] if trace is None else trace.end()
+            if on_round is not None:
+                on_round(number, records)
     finally:
         for cnpu in actors.cnpus:
-            cnpu.reset(number)  # lets go of programs that have not ended
-    if trace is not None:
-        trace.end()
+            cnpu.reset(0)  # lets go of programs that have not ended
 
 
 def check_end(end: Ended) -> None:

@@ -15,7 +15,7 @@ from netqasm.sdk.epr_socket import EPRSocket
 from cnpu.arguments import FIDELITY_NOT_STATED
 from qnos.compat.application import Application, SocketRow
 from qnos.compat.breakpoints import KEPT
-from qnos.compat.chance import chance_of
+from qnos.compat.chance import chances_of
 from qnos.compat.clock import CLOCK, set_random_state
 from qnos.compat.connection import GeneratorConnection, network_info
 from qnos.compat.csocket import ClassicalSocket, NoSocket
@@ -74,9 +74,7 @@ def run(
         {ours[name]: stacks.body(name, num_times, results[name]) for name in programs},
         seed=root_seed,
         number=number,
-        chances={
-            ours[name]: chance_of(program, root_seed, name, number) for name, program in programs.items()
-        },
+        chances={ours[name]: chances_of(program, root_seed, name) for name, program in programs.items()},
         trace=trace,
         processes=OPTIONS.processes if processes is None else processes,
     )
