@@ -80,7 +80,7 @@ class Qnpu:
         self.processes: dict[tuple[str, int], Process] = {}
         self.loader = Loader()
         self.driver = driver
-        self.memory = MemoryManager(driver.spec)
+        self.memory = MemoryManager(driver.spec, settings.allocate)
         self.placement = Placement(self)
         self.dispatcher = Dispatcher(self, self._run)
         self.netstack = NetworkStack(self, {p: f"{nodes[p]}/qnpu" for p in latencies_ns}, self._basis_stream)

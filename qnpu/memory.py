@@ -35,7 +35,8 @@ class Binding:
 class MemoryManager:
     """Owner table of the device's qubits, and the queue of processes that wait for one."""
 
-    def __init__(self, spec: DeviceSpec) -> None:
+    def __init__(self, spec: DeviceSpec, allocate: str = "memory") -> None:
+        self._in_order = allocate == "first"
         self.communication = tuple(q.role == "communication" for q in spec.qubits)
         self.has_roles = not all(self.communication)
         self.owners = [FREE] * len(spec.qubits)
@@ -51,8 +52,15 @@ class MemoryManager:
     def take(self, owner: int, communication: bool | None = None) -> PhysicalQubit | None:
         """A free qubit for `owner`, None if there is none.
 
-        One of the role asked for; if the role does not matter a memory qubit before one that pairs need.
+        One of the role asked for; if the role does not matter a memory qubit before one that pairs need,
+        unless qubits are allocated in their order.
         """
+        if communication is None and self._in_order:
+            for qubit, held_by in enumerate(self.owners):
+                if held_by == FREE:
+                    self.owners[qubit] = owner
+                    return PhysicalQubit(qubit)
+            return None
         fallback = None
         for qubit, held_by in enumerate(self.owners):
             if held_by != FREE:

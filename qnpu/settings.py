@@ -44,6 +44,13 @@ class QnpuSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         Literal["create", "both"],
         Meta(description="attempts begin when the peer acknowledged, or when both programs have asked"),
     ] = "both"
+    allocate: Annotated[
+        Literal["memory", "first"],
+        Meta(
+            description="which free qubit a vanilla program gets: a memory qubit if there is one, so that "
+            "pairs find room, or the first"
+        ),
+    ] = "memory"
     correcting_side: Annotated[
         Literal["receiver", "creator", "none"],
         Meta(description="who turns a pair into |Phi+>; none delivers it raw with its Bell state"),

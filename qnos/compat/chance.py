@@ -1,68 +1,94 @@
 """Random numbers of programs that draw from Python's and NumPy's global generators.
 
-Each program has states of its own of both, which are put in place while it runs, so that what it draws does
-not depend on who else runs, or in which order. That costs some microseconds each time, so it is done only for
-programs whose modules speak of random numbers at all.
+Each program has states of its own of both, which are in place whenever it runs, so that what it draws does
+not depend on who else runs, or in which order. Changing states costs some ten microseconds, so it is done
+only between different programs, and only if the script says `random` at all.
 """
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+import sysconfig
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from qruntime.rng import key, shot_key
 
+_PYTHON: Final = re.compile(r"(?<!np\.)(?<!numpy\.)\brandom\b|qkd_routine")
+_NUMPY: Final = re.compile(r"\b(np|numpy)\.random\b|from numpy import .*\brandom\b")
+_INSTALLED: Final = tuple(
+    {sysconfig.get_path(name): None for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+_OURS: Final = str(Path(__file__).resolve().parents[2])
+_PACKAGES: Final = ("qnos", "cnpu", "qnpu", "qworld", "qdriver", "qruntime", "netqasm_isa", "apps")
 
-class Chance:
-    """The random states of one program.
+_States = dict[str, Any]  # of Python's and of NumPy's generator, as far as they are kept apart
 
-    `seed`, `name` and `run` say which: the same three give the same numbers.
+
+class Chances:
+    """The random states of the programs of one run.
+
+    `with chances:` around the run; `enter(name)` before the program of that name goes on. `seed` and `run`
+    say which numbers they draw.
     """
 
-    __slots__ = ("_outside", "_own", "_seed")
+    def __init__(self, seed: int, run: int) -> None:
+        self._seed = seed
+        self._run = run
+        self._which: list[str] = []  # of "random" and "numpy.random"
+        self._kept: dict[str, _States] = {}
+        self._inside = ""  # whose states are in place; empty: those of the script around the run
 
-    def __init__(self, seed: int, name: str, run: int) -> None:
-        self._seed = shot_key(seed, f"compat/{name}", run)
-        self._own: list[Any] | None = None
-        self._outside: list[Any] = []
+    def begin(self, run: int) -> None:
+        """A program of that run begins; with the first of them all have drawn nothing yet."""
+        if run != self._run:
+            self._run = run
+            outside = self._kept.get("")
+            if self._inside and outside is not None:
+                _put(outside)
+            self._inside = ""
+            self._kept.clear()
 
-    def enter(self) -> None:
-        """The program goes on."""
-        self._outside = _states()
-        if self._own is None:
-            seed_all(self._seed)
+    def __enter__(self) -> Chances:
+        self._which = generators_of_the_script()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._inside:
+            _put(self._kept[""])
+            self._inside = ""
+
+    def enter(self, name: str) -> None:
+        """Put the states of a program in place."""
+        if not self._which or name == self._inside:
+            return
+        self._kept[self._inside] = _states(self._which)
+        self._inside = name
+        if name in self._kept:
+            _put(self._kept[name])
         else:
-            _put(self._own)
-
-    def leave(self) -> None:
-        """The program waits, or is over."""
-        self._own = _states()
-        _put(self._outside)
+            seed_all(shot_key(self._seed, f"compat/{name}", self._run), self._which)
 
 
-Chances = Callable[[int], Chance]  # the random states of a program by the number of the run
+def generators_of_the_script() -> list[str]:
+    """Which global generators the modules that are not installed speak of."""
+    text_of_all = [_text_of(module) for module in list(sys.modules.values()) if _is_the_users(module)]
+    found = {"random": _PYTHON, "numpy.random": _NUMPY}
+    return [
+        name
+        for name, pattern in found.items()
+        if name in sys.modules and any(pattern.search(text) for text in text_of_all)
+    ]
 
 
-def chances_of(program: object, seed: int, name: str) -> Chances | None:
-    """Random states for a program, None if its modules never speak of random numbers."""
-    for module in _modules_of(program):
-        if any("random" in word or word == "QKDRoutine" for word in vars(module)):
-            return partial(Chance, seed, name)
-        if _speaks_of_random(module):
-            return partial(Chance, seed, name)
-    return None
-
-
-def seed_all(seed: int) -> None:
-    """Begin the global generators anew, those that somebody has imported."""
-    python, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
-    if python is not None:
-        python.seed(seed)
-    if numpy is not None:
-        numpy.seed(seed & 0xFFFF_FFFF)
+def seed_all(seed: int, which: list[str] | None = None) -> None:
+    """Begin global generators anew, those that somebody has imported."""
+    for name in ("random", "numpy.random") if which is None else which:
+        module = sys.modules.get(name)
+        if module is not None:
+            module.seed(seed if name == "random" else seed & 0xFFFF_FFFF)
 
 
 def fresh_seed(seed: int, name: str) -> int:
@@ -70,40 +96,38 @@ def fresh_seed(seed: int, name: str) -> int:
     return key(seed, f"compat/{name}")
 
 
-def _states() -> list[Any]:
-    python, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
-    return [
-        None if python is None else python.getstate(),
-        None if numpy is None else numpy.get_state(legacy=False),
-    ]
+def _states(which: list[str]) -> _States:
+    return {
+        name: sys.modules[name].getstate() if name == "random" else sys.modules[name].get_state(legacy=False)
+        for name in which
+    }
 
 
-def _put(states: list[Any]) -> None:
-    of_python, of_numpy = states
-    if of_python is not None:
-        sys.modules["random"].setstate(of_python)
-    if of_numpy is not None:
-        sys.modules["numpy.random"].set_state(of_numpy)
+def _put(states: _States) -> None:
+    for name, state in states.items():
+        if name == "random":
+            sys.modules[name].setstate(state)
+        else:
+            sys.modules[name].set_state(state)
 
 
-def _modules_of(program: object) -> Iterator[ModuleType]:
-    """The modules in which the classes of a program are written."""
-    seen: dict[str, None] = {}
-    for cls in type(program).__mro__:
-        if cls.__module__ not in seen and cls.__module__ != "builtins":
-            seen[cls.__module__] = None
-            module = sys.modules.get(cls.__module__)
-            if module is not None and not cls.__module__.startswith(("qnos.", "abc")):
-                yield module
+_texts: dict[str, str] = {}  # file -> what it says
 
 
-def _speaks_of_random(module: ModuleType) -> bool:
-    """Whether the module's text has the word, as `np.random.rand()` has; what has no text may have it."""
+def _is_the_users(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
-    if file is None:
-        return True
-    try:
-        with open(file, encoding="utf-8", errors="replace") as text:
-            return "random" in text.read()
-    except OSError:
-        return True
+    if not isinstance(file, str) or file.startswith(_INSTALLED):
+        return False
+    return not (file.startswith(_OURS) and module.__name__.partition(".")[0] in _PACKAGES)
+
+
+def _text_of(module: ModuleType) -> str:
+    file = str(module.__file__)
+    text = _texts.get(file)
+    if text is None:
+        try:
+            text = Path(file).read_text("utf-8", errors="replace")
+        except OSError:
+            text = ""
+        _texts[file] = text
+    return text

@@ -22,7 +22,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from cnpu.node import Node
 from cnpu.program import Program
-from qnos.compat.chance import Chance
+from qnos.compat.chance import Chances
 from qruntime.errors import ProgramError
 
 _EXITS: Final = 16  # times that an abandoned program is told to exit before it is given up
@@ -39,16 +39,16 @@ class _Body(greenlet):  # type: ignore[misc]
 class Guest:
     """One blocking program on a native node.
 
-    With `chance` it has random states of its own, which nothing else draws from. `place` is for the style of
+    With `chances` it has random states of its own, which nothing else draws from. `place` is for the style of
     the program: what its calls need to know of where they are.
     """
 
-    __slots__ = ("_body", "_chance", "node", "place")
+    __slots__ = ("_body", "_chances", "node", "place")
 
-    def __init__(self, node: Node, chance: Chance | None = None) -> None:
+    def __init__(self, node: Node, chances: Chances | None = None) -> None:
         self.node = node
         self.place: Any = None
-        self._chance = chance
+        self._chances = chances
         self._body: _Body | None = None
 
     @property
@@ -80,15 +80,11 @@ class Guest:
     def _go_on(self, body: _Body, value: Any, error: Exception | None) -> Any:
         """Let the program run until it waits or ends; what it waits for, or returns."""
         body.parent = getcurrent()
-        if self._chance is not None:
-            self._chance.enter()
-        try:
-            if error is not None:
-                return body.throw(error)
-            return body.switch(value) if body else body.switch()
-        finally:
-            if self._chance is not None:
-                self._chance.leave()
+        if self._chances is not None:
+            self._chances.enter(self.node.role)
+        if error is not None:
+            return body.throw(error)
+        return body.switch(value) if body else body.switch()
 
     def _end(self, body: _Body) -> None:
         for _ in range(_EXITS):

@@ -169,10 +169,11 @@ class Translated:
 
 
 def _os(given: str | Mapping[str, Any]) -> dict[str, Any]:
-    """An `os` section in which requests wait as long as it takes, unless it says otherwise."""
+    """An `os` section in which requests wait as long as it takes and the first qubit of a program is the
+    electron, unless it says otherwise."""
     section: dict[str, Any] = {"preset": given} if isinstance(given, str) else dict(given)
     patience = dict.fromkeys(("request_timeout_ns", "unclaimed_timeout_ns", "accept_grace_ns"), LONGEST_NS)
-    section["qnpu"] = {**patience, **section.get("qnpu", {})}
+    section["qnpu"] = {**patience, "allocate": "first", **section.get("qnpu", {})}
     return section
 
 

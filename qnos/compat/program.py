@@ -98,7 +98,7 @@ def plain(value: Any) -> Any:
         found = value.value
         return None if found is None else int(found)
     if isinstance(value, Array):
-        return [plain(entry) for entry in value.get_future_slice(slice(None))]
+        return [plain(entry) for entry in value.get_future_slice(slice(0, len(value)))]
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if type(value) in (list, tuple):

@@ -37,21 +37,22 @@ def launches_of(
     app: str,
     placement: Mapping[str, str],
     bodies: Mapping[str, Body],
-    chances: Mapping[str, Chances | None],
+    chances: Chances,
+    flavours: Mapping[str, str],
 ) -> dict[str, list[Launch]]:
     """Node -> the native programs around the bodies of its roles."""
     launches: dict[str, list[Launch]] = {}
     for role, body in bodies.items():
-        main = _main(body, chances.get(role))
-        launch = launch_of(app, "vanilla", role, main, {}, dict(placement))
+        flavour, main = flavours.get(role, "vanilla"), _main(body, chances)
+        launch = launch_of(app, flavour, role, main, {}, dict(placement))
         launches.setdefault(placement[role], []).append(launch)
     return launches
 
 
-def _main(body: Body, chances: Chances | None) -> Callable[..., Any]:
+def _main(body: Body, chances: Chances) -> Callable[..., Any]:
     async def main(node: Node) -> None:
-        chance = None if chances is None else chances(node.program.cnpu.shot)
-        guest = Guest(node, chance)
+        chances.begin(node.program.cnpu.shot)
+        guest = Guest(node, chances)
         await guest.run(lambda: body(guest))
 
     return main
@@ -66,7 +67,7 @@ def run_guests(
     seed: int = 0,
     number: int = 0,
     rounds: int = 1,
-    chances: Mapping[str, Chances | None] | None = None,
+    flavours: Mapping[str, str] | None = None,
     trace: Trace | None = None,
     on_round: OnRound | None = None,
     processes: bool = False,
@@ -75,20 +76,22 @@ def run_guests(
 
     `placement` has the node of each role, among them those of `bodies`; without it roles are nodes. Random
     numbers are those of runs `number`, `number` + 1, ... under `seed`. The first body that fails ends it all;
-    its error is raised, as it is. `trace` gets the records of rounds that end well, and `on_round` hears of
-    each: its number, and its records if there is a trace. With `processes` QNPUs and the world are processes
-    of their own; the results are the same.
+    its error is raised, as it is. `flavours` says which roles' subroutines are not vanilla. `trace` gets the
+    records of rounds that end well, and `on_round` hears of each: its number, and its records if there is a
+    trace. With `processes` QNPUs and the world are processes of their own; the results are the same.
     """
     placed = {node: node for node in network.node_names} if placement is None else placement
-    launches = launches_of(app, placed, bodies, chances or {})
+    chances = Chances(seed, number)
+    launches = launches_of(app, placed, bodies, chances, flavours or {})
     numbers = range(number, number + rounds)
     try:
-        if processes:
-            from qnos.compat.hosting import run_hosting  # brings in the event loop and the sockets
+        with chances:
+            if processes:
+                from qnos.compat.hosting import run_hosting  # brings in the event loop and the sockets
 
-            run_hosting(app, network, launches, placed, seed, numbers, trace, on_round)
-        else:
-            _run_here(network, launches, seed, numbers, trace, on_round)
+                run_hosting(app, network, launches, placed, seed, numbers, trace, on_round)
+            else:
+                _run_here(network, launches, seed, numbers, trace, on_round)
     except Over as over:
         raise original(over.end) from None
 

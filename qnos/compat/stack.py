@@ -15,7 +15,6 @@ from netqasm.sdk.epr_socket import EPRSocket
 from cnpu.arguments import FIDELITY_NOT_STATED
 from qnos.compat.application import Application, SocketRow
 from qnos.compat.breakpoints import KEPT
-from qnos.compat.chance import chances_of
 from qnos.compat.clock import CLOCK, set_random_state
 from qnos.compat.connection import GeneratorConnection, network_info
 from qnos.compat.csocket import ClassicalSocket, NoSocket
@@ -74,7 +73,7 @@ def run(
         {ours[name]: stacks.body(name, num_times, results[name]) for name in programs},
         seed=root_seed,
         number=number,
-        chances={ours[name]: chances_of(program, root_seed, name) for name, program in programs.items()},
+        flavours={ours[name]: "nv" for name in programs if stacks.is_compiled_for_nv(name)},
         trace=trace,
         processes=OPTIONS.processes if processes is None else processes,
     )
@@ -121,7 +120,7 @@ class _Stacks:
             meta.name,
             meta.max_qubits,
             list(epr_sockets.values()),
-            sdk_compiler=self._sdk_compiler and self._is_nv(name),
+            sdk_compiler=self.is_compiled_for_nv(name),
         )
         csockets = {peer: self._csocket(guest, name, meta, peer) for peer in meta.csockets}
         context = ProgramContext(connection, csockets, epr_sockets, iteration)
@@ -129,8 +128,9 @@ class _Stacks:
         application.close()
         return result
 
-    def _is_nv(self, name: str) -> bool:
-        return self._network.network.nodes[self._numbers[name]].device.kind == "nv"
+    def is_compiled_for_nv(self, name: str) -> bool:
+        """Whether the SDK's compiler makes the subroutines of a node's program."""
+        return self._sdk_compiler and self._network.network.nodes[self._numbers[name]].device.kind == "nv"
 
     def _csocket(self, guest: Guest, name: str, meta: ProgramMeta, peer: str) -> Any:
         if peer not in self._numbers or peer == name:

@@ -1,5 +1,4 @@
 """Teleportation over a Werner pair of fidelity F: the state arrives with fidelity (1 + w)/2, w = (4F-1)/3.
-
 Times follow from the delays."""
 
 from collections.abc import Generator
