@@ -83,6 +83,7 @@ def make_qnpu(network: NetworkConfig, node_id: int, streams: Streams) -> Qnpu:
         latencies_ns={j: network.qnpu_latency_ns(name, nodes[j]) for j, _ in _links_of(network, name)},
         streams=streams,
         world=world_names(network)[node_id],
+        instructions_traced=network.testing.instructions_traced,
     )
 
 
@@ -106,8 +107,9 @@ def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:
             a, b = (nodes.index(name) for name in link.nodes)
             if a in devices:
                 links[a, b] = link.model
-        look, readable = network.testing.snapshot_idle, network.testing.states_readable
-        worlds.append(World(nodes, devices, links, streams, engine, ticks, world, look, readable))
+        testing = network.testing
+        looks = testing.snapshot_idle, testing.states_readable, testing.instructions_traced
+        worlds.append(World(nodes, devices, links, streams, engine, ticks, world, *looks))
     return worlds
 
 

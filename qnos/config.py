@@ -117,6 +117,9 @@ class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     states_readable: Annotated[
         bool, Meta(description="programs may be told quantum states, which no real node could do")
     ] = False
+    instructions_traced: Annotated[
+        bool, Meta(description="traces say which instruction of a program each operation is")
+    ] = False
 
 
 class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -17,6 +17,7 @@ from qnpu.code import Loader
 from qnpu.dispatcher import CLOCK, Dispatcher
 from qnpu.memory import MemoryManager
 from qnpu.netstack import NetworkStack
+from qnpu.notes import Notes
 from qnpu.placement import Placement
 from qnpu.process import Process
 from qnpu.processor import DRAINING, FINISHED, OUTCOME, SLEEPING, Processor
@@ -59,6 +60,7 @@ class Qnpu:
         latencies_ns: Mapping[int, int],
         streams: Streams,
         world: str = "world",
+        instructions_traced: bool = False,
     ) -> None:
         self._world = world
         self.node_id = node_id
@@ -85,6 +87,7 @@ class Qnpu:
         self.dispatcher = Dispatcher(self, self._run)
         self.netstack = NetworkStack(self, {p: f"{nodes[p]}/qnpu" for p in latencies_ns}, self._basis_stream)
         self.network = self.netstack.process
+        self.notes = Notes(self, instructions_traced)
         self.processor = Processor(self, self.dispatcher.policy.preemptive)
 
     # --- actor ----------------------------------------------------------------------------------------
@@ -414,6 +417,10 @@ class Qnpu:
         """A trace record at the present time."""
         if self.tracing:
             self._effects.append(Emit(self.now_ns, unit, event, pid, data))
+
+    def trace_at(self, t_ns: int, unit: str, event: str, pid: int, data: tuple[int | str, ...]) -> None:
+        """A trace record at another time."""
+        self._effects.append(Emit(t_ns, unit, event, pid, data))
 
     @property
     def nodes(self) -> int:
