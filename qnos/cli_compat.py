@@ -114,10 +114,10 @@ def simulate(directory: Path | None, app_dir: Path | None, timer: bool, **option
 
 
 def _simulated(directory: Path, **options: Any) -> None:
-    from qnos.compat.external.rounds import simulate_directory, told
+    from qnos.compat.external.rounds import simulate_directory, text_of, told
 
     try:
         results = simulate_directory(directory, **options)
     except Exception as error:
         raise click.ClickException(told(error)) from error
-    click.echo(results, nl=False)
+    click.echo(text_of(results), nl=False)

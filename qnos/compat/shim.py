@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any, Final
 
+from qnos.compat.patience import put_back, put_in_place
 from qnos.compat.requirement import netqasm_version
 from qnos.compat.standins import EXTERNAL, INSTEAD, PACKAGES, STANDINS
 from qruntime.errors import ConfigError
@@ -74,7 +75,8 @@ _SET_ASIDE: Final[dict[str, ModuleType]] = {}  # what was imported before, and i
 
 
 def install(prefer_ours: bool = False) -> None:
-    """From now on imports of SquidASM, NetSquid, pydynaa and netsquid-netbuilder are answered here.
+    """From now on imports of SquidASM, NetSquid, pydynaa and netsquid-netbuilder are answered here, and that
+    of `netqasm.sdk.external`.
 
     Raises `ConfigError` if one of them is really installed, unless `prefer_ours`, or imported already, and if
     the NetQASM SDK is missing.
@@ -95,6 +97,7 @@ def install(prefer_ours: bool = False) -> None:
             "install(prefer_ours=True), or QNOS_COMPAT_PREFER=1"
         )
     sys.meta_path.insert(0, _FINDER)
+    put_in_place()
     _SET_ASIDE.clear()
     if EXTERNAL in sys.modules:
         _SET_ASIDE[EXTERNAL] = sys.modules.pop(EXTERNAL)
@@ -104,6 +107,7 @@ def uninstall() -> None:
     """Undo `install`: imports are what they were; what a script holds already goes on working."""
     if _FINDER in sys.meta_path:
         sys.meta_path.remove(_FINDER)
+        put_back()
     for name in [name for name, module in sys.modules.items() if isinstance(module, _StandIn)]:
         del sys.modules[name]
     sys.modules.update(_SET_ASIDE)

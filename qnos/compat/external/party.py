@@ -67,6 +67,10 @@ class Party:
         """The node it is on."""
         return self.cast.placement[self.role]
 
+    def sleep(self, seconds: float) -> None:
+        """Wait for so many simulated seconds."""
+        self.mail.sleep(seconds)
+
     def check_own(self, app_name: str, what: str) -> None:
         """Raise `ProgramError` unless `app_name` is this party's role."""
         if app_name != self.role:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from qnos.compat.clock import set_random_state
-from qnos.compat.options import OPTIONS
 from qnos.compat.shim import install, uninstall
 from qruntime.errors import QnosError
 
@@ -31,8 +30,8 @@ def simulate_directory(
     preset: str = "ideal",
     sdk_compiler: bool = False,
     prefer_qnos: bool = False,
-) -> str:
-    """Run the application of a directory; its results as the text of `results.yaml`.
+) -> list[dict[str, Any]]:
+    """Run the application of a directory; what `simulate_application` gives.
 
     The options are those of the command. Meanwhile imports of `netqasm.sdk.external` are answered here.
     """
@@ -43,17 +42,14 @@ def simulate_directory(
 
         from qnos.compat.external.directory import opened, post_function
         from qnos.compat.external.network import read_network
-        from qnos.compat.external.roundlog import plain_numbers
         from qnos.compat.external.simulate import simulate_application
 
         set_log_level(log_level)
-        set_random_state(seed)
-        OPTIONS.processes, OPTIONS.os, OPTIONS.sdk_compiler = processes, preset, sdk_compiler
         file = directory / (network_config_file or "network.yaml")
         network = read_network(file) if network_config_file or file.exists() else None
         with opened(directory) as instance:
             logs = log_dir or directory / "log"
-            results = simulate_application(
+            return simulate_application(
                 instance,
                 num,
                 network,
@@ -62,11 +58,21 @@ def simulate_directory(
                 post_function=post_function(directory, post_function_file),
                 enable_logging=log_to_files,
                 hardware=hardware,
+                seed=seed,
+                processes=processes,
+                os=preset,
+                sdk_compiler=sdk_compiler,
             )
-        text: str = yaml.dump(plain_numbers(results))
-        return text
     finally:
         uninstall()
+
+
+def text_of(results: list[dict[str, Any]]) -> str:
+    """Results as `results.yaml` has them."""
+    from qnos.compat.external.roundlog import plain_numbers
+
+    text: str = yaml.dump(plain_numbers(results))
+    return text
 
 
 def told(error: BaseException) -> str:

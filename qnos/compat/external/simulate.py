@@ -23,7 +23,6 @@ from qnos.compat.connection import network_info
 from qnos.compat.external import instructions, pairs
 from qnos.compat.external.network import Network, complete_network, translated
 from qnos.compat.external.party import Cast, Party
-from qnos.compat.external.patience import sleeping_in_simulated_time
 from qnos.compat.external.roundlog import RoundLog, dump, new_folder
 from qnos.compat.guest import Guest, current
 from qnos.compat.options import OPTIONS
@@ -95,20 +94,19 @@ def simulate_application(
     if trace is None and enable_logging:
         trace = Trace()
     try:
-        with sleeping_in_simulated_time():
-            run_guests(
-                "application",
-                network.network,
-                rounds.bodies(),
-                placement={role: network.ours[node] for role, node in placement.items()},
-                seed=root_seed,
-                number=number,
-                rounds=num_rounds,
-                flavours=dict.fromkeys(cast.compiled, "nv"),
-                trace=trace,
-                on_round=rounds.traced,
-                processes=OPTIONS.processes if processes is None else processes,
-            )
+        run_guests(
+            "application",
+            network.network,
+            rounds.bodies(),
+            placement={role: network.ours[node] for role, node in placement.items()},
+            seed=root_seed,
+            number=number,
+            rounds=num_rounds,
+            flavours=dict.fromkeys(cast.compiled, "nv"),
+            trace=trace,
+            on_round=rounds.traced,
+            processes=OPTIONS.processes if processes is None else processes,
+        )
     finally:
         rounds.close()
     results = rounds.in_order()
