@@ -67,6 +67,8 @@ class NetQASMConnection(HostConnection):
             log_config=log_config,
             return_arrays=return_arrays,
         )
+        if party.log is not None:
+            self._builder._line_tracker = party.log
 
     @property
     def shared_memory(self) -> AppMemory:
@@ -141,5 +143,4 @@ class NetQASMConnection(HostConnection):
         """The SDK's table of ids is not used."""
 
     def _save_log_subroutines(self) -> None:
-        if self._party.log is not None:
-            super()._save_log_subroutines()
+        """The log of the round has those of all connections."""

@@ -1,22 +1,26 @@
 """The log of one round: the files that an application leaves in a folder.
 
 `<role>_class_comm.yaml` is written from what programs say at their sockets, `<role>_instrs.yaml` and
-`network_log.yaml` from the trace of the round (`instructions`, `pairs`), `<role>_app_log.yaml` and
-`subroutines_<role>.pkl` by the SDK itself. Every entry has the wall-clock time WCT at which it was written
-down, and where there is one the simulated time SIT in ns.
+`network_log.yaml` from the trace of the round (`instructions`, `pairs`), `<role>_app_log.yaml` by the SDK
+itself; `subroutines_<role>.pkl` has the subroutines in the order in which they were sent. Every entry has the
+wall-clock time WCT at which it was written down, and where there is one the simulated time SIT in ns.
 """
 
 from __future__ import annotations
 
+import os
+import pickle
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from netqasm.lang.subroutine import Subroutine
+from netqasm.util.log import HostLine
 
 if TYPE_CHECKING:
     from qnos.compat.external.party import Party
@@ -39,8 +43,9 @@ class RoundLog:
     """What is written down while a round goes on; `sent` has the subroutines by node, pid and number."""
 
     def __init__(self, folder: Path, app_dir: Path | None) -> None:
+        """`app_dir` has the files whose lines are wanted; None: no lines."""
         self.folder = folder
-        self._app_dir = app_dir
+        self._app_dir = "" if app_dir is None else f"{app_dir}{os.sep}"
         self._messages: dict[str, list[Entry]] = {}
         self._orders: dict[str, int] = {}
         self.sent: dict[tuple[str, int, int], Sent] = {}
@@ -49,7 +54,7 @@ class RoundLog:
         self, role: str, operation: str, text: str | None, sender: str, receiver: str, socket: int
     ) -> None:
         """Something happened at a classical socket: SEND, WAIT_RECV or RECV."""
-        file, line = self._place()
+        place = self.get_line()
         said = {
             "SEND": f"Send classical message to {receiver}: {text}",
             "WAIT_RECV": f"Waiting for a classical message from {sender}...",
@@ -58,8 +63,8 @@ class RoundLog:
         self._messages.setdefault(role, []).append(
             {
                 "WCT": now(),
-                "HLN": line,
-                "HFL": file,
+                "HLN": None if place is None else place.lineno,
+                "HFL": None if place is None else place.filename,
                 "INS": operation,
                 "MSG": text,
                 "SEN": sender,
@@ -69,15 +74,17 @@ class RoundLog:
             }
         )
 
-    def _place(self) -> tuple[str | None, int | None]:
-        """File and line of the application that are being executed."""
-        frame = sys._getframe(2)
-        while frame is not None and self._app_dir is not None:
-            file = frame.f_code.co_filename
-            if Path(file).is_relative_to(self._app_dir):
-                return file, frame.f_lineno
-            frame = frame.f_back  # type: ignore[assignment]
-        return None, None
+    def get_line(self) -> HostLine | None:
+        """File and line of the application that are being executed, None if nobody wants to know.
+
+        It is what the SDK's builder asks its line tracker.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and self._app_dir:
+            if frame.f_code.co_filename.startswith(self._app_dir):
+                return HostLine(frame.f_code.co_filename, frame.f_lineno)
+            frame = frame.f_back
+        return None
 
     def subroutine(self, party: Party, number: int, subroutine: Subroutine) -> None:
         """A subroutine was sent."""
@@ -90,10 +97,13 @@ class RoundLog:
         )
 
     def write(self, roles: Sequence[str]) -> None:
-        """Write what was said at sockets, a file for each role that said something."""
+        """Write what was said at sockets and what was run, files for each role that did any."""
         for role in roles:
             if role in self._messages:
                 dump(self._messages[role], self.folder / f"{role.lower()}_class_comm.yaml")
+            run = [sent.subroutine for sent in self.sent.values() if sent.role == role]
+            if run:
+                (self.folder / f"subroutines_{role}.pkl").write_bytes(pickle.dumps(run))
 
 
 def now() -> str:

@@ -9,6 +9,7 @@ import yaml
 
 from qnos.compat.shim import install, uninstall
 from qruntime.errors import QnosError
+from qruntime.trace import Trace
 
 
 def simulate_directory(
@@ -30,10 +31,12 @@ def simulate_directory(
     preset: str = "ideal",
     sdk_compiler: bool = False,
     prefer_qnos: bool = False,
+    trace: Trace | None = None,
 ) -> list[dict[str, Any]]:
     """Run the application of a directory; what `simulate_application` gives.
 
-    The options are those of the command. Meanwhile imports of `netqasm.sdk.external` are answered here.
+    The options are those of the command; `trace` records what happened. Meanwhile imports of
+    `netqasm.sdk.external` are answered here.
     """
     install(prefer_qnos)
     try:
@@ -62,6 +65,7 @@ def simulate_directory(
                 processes=processes,
                 os=preset,
                 sdk_compiler=sdk_compiler,
+                trace=trace,
             )
     finally:
         uninstall()

@@ -195,9 +195,9 @@ class _Rounds:
             given = self.log_config or LogConfig()
             if self.logging:
                 above = Path(given.log_dir or "log")
-                app_dir = None if given.app_dir is None else Path(given.app_dir).resolve()
+                tracked = given.track_lines and given.app_dir is not None
                 folder = new_folder(above)
-                self.logs[number] = RoundLog(folder, app_dir)
+                self.logs[number] = RoundLog(folder, Path(str(given.app_dir)).resolve() if tracked else None)
                 given.log_subroutines_dir = given.comm_log_dir = str(folder)
                 self.configs[number] = replace(given)
             else:
