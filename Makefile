@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One BLAS thread: the engine's matrices are tiny, and results must not depend on the number of cores.
 export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: run test test-slow test-processes lint format bench bench-processes validate docs wheel clean
+.PHONY: run test test-slow test-processes test-compat lint format bench bench-processes validate docs wheel clean
 
 $(VENV)/.installed-run: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,18 @@ test-slow: $(VENV)/.installed-dev  ## long soak runs
 
 test-processes: $(VENV)/.installed-dev  ## every application, many seeds, with processes and in-process
 	$(BIN)/python -m pytest tests/processes
+
+# Releases of the NetQASM SDK that compat programs are tested with, the last of them with the oldest NumPy too.
+COMPAT := netqasm-2.0.2_numpy-2 netqasm-2.1.1_numpy-2 netqasm-2.2.0_numpy-2 netqasm-2.3.0_numpy-2 netqasm-2.3.0_numpy-1.26
+
+build/compat/%/.installed: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check pytest pytest-xdist hypothesis psutil \
+		$(subst -,==,$(word 1,$(subst _, ,$*))) "$(subst -,==,$(word 2,$(subst _, ,$*))).*" -e '.[netqasm]'
+	touch $@
+
+test-compat: $(COMPAT:%=build/compat/%/.installed)  ## compat programs with every release of the SDK
+	set -e; for each in $(COMPAT); do echo "$$each"; build/compat/$$each/bin/python -m pytest tests/compat; done
 
 lint: $(VENV)/.installed-dev  ## ruff and mypy strict
 	$(BIN)/ruff format --check .

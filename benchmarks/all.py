@@ -20,6 +20,7 @@ MODULES = {
     "scheduler": "Scheduler",
     "startup": "Start",
     "memory": "Memory",
+    "compat": "Compat",
 }
 
 

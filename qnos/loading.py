@@ -1,6 +1,7 @@
 """Networks from files: `load_network`, and the changes a sweep makes to one.
 
-`load_network(source)` takes a shipped name, a path, a mapping or a network already loaded;
+`load_network(source)` takes a shipped name, a path (of a file of ours, or of SquidASM's), a mapping or a
+network already loaded;
 `shipped_networks()` lists the names. `with_values(network, {path: value})` is the same network with some
 values changed; `set_path` does one such change on plain data. Everything wrong with a file is a
 `ConfigError` that names file, line, field, what was found and what is allowed.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -41,6 +43,8 @@ from qworld.links import KINDS
 
 SHIPPED = "qnos.shipped.configs.networks"
 
+_STACKS = re.compile(r"^stacks\s*:", re.MULTILINE)  # what tells a network file of SquidASM's from ours
+
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 Source = str | os.PathLike[str] | Mapping[str, Any] | NetworkConfig
 
@@ -56,7 +60,20 @@ def load_network(source: Source) -> NetworkConfig:
             f"network is {source!r}; allowed: a shipped name, a path, a mapping, or a loaded network"
         )
     label, text = text_of(source)
+    if _STACKS.search(text):
+        return _of_stacks(label, text)
     return network_of(Document.read(text, label), Path(label).stem, Path(label).parent)
+
+
+def _of_stacks(label: str, text: str) -> NetworkConfig:
+    """The network of a file of SquidASM's, on an OS that costs nothing."""
+    from qnos.compat.networks import StackNetworkConfig, Translated  # few files are
+
+    try:
+        config = StackNetworkConfig.from_text(text, label)
+        return Translated(config, name=Path(label).stem, readable=False).network
+    except (ConfigError, ValueError) as error:
+        raise ConfigError(f"{label}: {error}", file=label) from None
 
 
 def shipped_networks() -> list[str]:

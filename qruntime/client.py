@@ -36,6 +36,7 @@ class Client:
         self._world = self._sockets.connect(zmq.PUSH, world_address, watched=True)
         self._world_address = world_address
         self._runs = 0  # ordered and not answered to the end
+        self._heed_s = 0.0  # when to heed a Ctrl-C next
         self._watch = Watch(self._sockets, world_address)
 
     @property
@@ -76,7 +77,14 @@ class Client:
         could not be finished. `beside` is done meanwhile in this process, and ended with the run; what one of
         them raises ends the run.
         """
-        return trio.run(self._run_beside, order, on_shot, look, beside)
+        if not beside:
+            return trio.run(self._run, order, on_shot, look)
+        try:
+            return trio.run(self._run_beside, order, on_shot, look, beside)
+        except BaseExceptionGroup as group:
+            if group.subgroup(KeyboardInterrupt) is None:
+                raise
+            raise KeyboardInterrupt from None
 
     async def _run_beside(
         self,
@@ -132,6 +140,7 @@ class Client:
         Raises `NodeDown` if it is gone.
         """
         while True:
+            await self._heed()
             with trio.move_on_after(_LOOK_S):
                 (frame,) = await self._inbox.receive()
                 return decode_control(frame)
@@ -140,9 +149,21 @@ class Client:
             if self._watch.is_gone():
                 raise NodeDown("process world is gone, or gives no sign of life", process="world")
 
+    async def _heed(self) -> None:
+        """Notice a Ctrl-C however busy the world keeps us.
+
+        One that comes while trio itself is at work waits for a checkpoint, and there is none as long as
+        there always is another message.
+        """
+        now_s = trio.current_time()
+        if now_s >= self._heed_s:
+            self._heed_s = now_s + _LOOK_S
+            await trio.lowlevel.checkpoint()
+
     async def _run(
         self, order: Run, on_shot: Callable[[ShotDone], None], look: Callable[[], None]
     ) -> RunDone:
+        self._heed_s = trio.current_time()  # which begins anew with every run of trio
         given_up, self._runs = self._runs, self._runs + 1  # answers to those come first
         self._world.send([encode_control(order)])
         early: tuple[Record, ...] = ()

@@ -24,10 +24,17 @@ if TYPE_CHECKING:
     from qnos.compat.shim import install as install
     from qnos.compat.shim import uninstall as uninstall
     from qnos.compat.stack import run as run
+    from qnos.compat.stack import run_beside as run_beside
 
-__all__ = ["install", "run", "run_script", "uninstall"]
+__all__ = ["install", "run", "run_beside", "run_script", "uninstall"]
 
-_WHERE = {"install": "shim", "uninstall": "shim", "run": "stack", "run_script": "script"}
+_WHERE = {
+    "install": "shim",
+    "uninstall": "shim",
+    "run": "stack",
+    "run_beside": "stack",
+    "run_script": "script",
+}
 
 # The SDK looks for the simulator it is to work with as it is imported; this one needs no other package.
 os.environ.setdefault("NETQASM_SIMULATOR", "debug")

@@ -9,9 +9,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from netqasm.lang.instr.core import BreakpointInstruction
-from netqasm.lang.ir import BreakpointAction
-from netqasm.lang.subroutine import Subroutine
 from numpy.typing import NDArray
 
 from qnos.compat.application import Application
@@ -24,16 +21,9 @@ Dump = dict[Any, Any]
 KEPT: Final[list[Dump]] = []  # of the present run, in the order in which programs came to know them
 
 
-def dumps(subroutine: Subroutine) -> bool:
-    """Whether a subroutine has a breakpoint that shows states; one that does nothing is logged."""
-    found = False
-    for instruction in subroutine.instructions:
-        if isinstance(instruction, BreakpointInstruction):
-            if instruction.action.value == BreakpointAction.NOP.value:
-                LogManager.get_stack_logger("Breakpoint").info("breakpoint reached, which does nothing")
-            else:
-                found = True
-    return found
+def note_idle_breakpoint() -> None:
+    """Log one that does nothing."""
+    LogManager.get_stack_logger("Breakpoint").info("breakpoint that does nothing")
 
 
 def note_breakpoint(application: Application) -> None:

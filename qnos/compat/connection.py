@@ -20,9 +20,9 @@ from netqasm.sdk.network import NetworkInfo
 from netqasm.sdk.transpile import NVSubroutineTranspiler
 
 from qnos.compat.application import Application
-from qnos.compat.breakpoints import dumps, note_breakpoint
-from qnos.compat.encoding import encoded
+from qnos.compat.breakpoints import note_breakpoint, note_idle_breakpoint
 from qnos.compat.memory import AppMemory
+from qnos.compat.prepared import Prepared, key_of, known, prepared
 from qruntime.errors import ProgramError
 
 Wait = Generator[Any, None, Any]
@@ -121,9 +121,26 @@ class HostConnection(BaseNetQASMConnection):  # type: ignore[misc]
         raise ProgramError("messages of the SDK's own protocol are not taken; commit subroutines")
 
     def run_subroutine(self, subroutine: Subroutine) -> None:
-        """Run a subroutine and wait until it is done; states that its breakpoints dumped are noted."""
-        self.application.run(encoded(subroutine, self._flavour))
-        if dumps(subroutine):
+        """Run a compiled subroutine and wait until it is done."""
+        self._run(prepared(subroutine, self._flavour))
+
+    def run_protosubroutine(self, protosubroutine: ProtoSubroutine) -> None:
+        """Compile what the SDK or a text gives, begin the builder anew, run it and wait until it is done."""
+        try:
+            key = None if self._track_lines else key_of(protosubroutine, self._flavour)
+            ready = known(key)
+            if ready is None:
+                ready = prepared(self._compiled(protosubroutine), self._flavour, key)
+        finally:
+            self._builder._reset()
+        self._run(ready)
+
+    def _run(self, ready: Prepared) -> None:
+        """Run it; states that its breakpoints showed are noted."""
+        for _ in range(ready.idle_breakpoints):
+            note_idle_breakpoint()
+        self.application.run(ready.code)
+        if ready.shows:
             note_breakpoint(self.application)
 
     def _compiled(self, protosubroutine: ProtoSubroutine) -> Subroutine:
@@ -161,11 +178,9 @@ class GeneratorConnection(HostConnection):
         callback: Callable[[], None] | None = None,
     ) -> Wait:
         """Run a subroutine that is not compiled yet, from the SDK or from text."""
-        try:
-            subroutine = self._compiled(protosubroutine)
-        finally:
-            self._builder._reset()
-        yield from self.commit_subroutine(subroutine)
+        self.run_protosubroutine(protosubroutine)
+        return
+        yield
 
     def commit_subroutine(
         self, subroutine: Subroutine, block: bool = True, callback: Callable[[], None] | None = None
@@ -190,7 +205,7 @@ class GeneratorConnection(HostConnection):
             for _ in GeneratorConnection.flush(self):
                 pass
 
-        self.flush = flush
+        self.__dict__["flush"] = flush
         try:
             return call(*args, **options)
         finally:

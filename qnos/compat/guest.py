@@ -81,7 +81,7 @@ class Guest:
         """Let the program run until it waits or ends; what it waits for, or returns."""
         body.parent = getcurrent()
         if self._chances is not None:
-            self._chances.enter(self.node.role)
+            self._chances.enter(f"{self.program.session}/{self.node.role}")
         if error is not None:
             return body.throw(error)
         return body.switch(value) if body else body.switch()

@@ -4,7 +4,7 @@ where the programs are, is every CNPU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cnpu.launch import Ended, Launch
 from cnpu.runtime import Cnpu
@@ -26,23 +26,32 @@ class _Plan:
         self,
         app: str,
         network: NetworkConfig,
-        launches: Mapping[str, list[Launch]],
+        launches: Sequence[Launch],
         placement: Mapping[str, str],
         seed: int,
     ) -> None:
         self.network = network
-        roles = tuple(launch.role for own in launches.values() for launch in own)
-        self._load = Load(app, "", seed, 0, roles, {role: {} for role in roles}, dict(placement))
+        self._loads = [
+            Load(app, "", seed, session, tuple(roles), {role: {} for role in roles}, dict(placement))
+            for session, roles in _by_session(launches).items()
+        ]
 
     def loads(self) -> list[Load]:
-        """One, of which QNPUs take the seed and the world the number of programs."""
-        return [self._load]
+        """One for each session, of which QNPUs take the seed and the world the number of programs."""
+        return self._loads
+
+
+def _by_session(launches: Sequence[Launch]) -> dict[int, list[str]]:
+    roles: dict[int, list[str]] = {}
+    for launch in launches:
+        roles.setdefault(launch.session, []).append(launch.role)
+    return roles
 
 
 def run_hosting(
     app: str,
     network: NetworkConfig,
-    launches: Mapping[str, list[Launch]],
+    launches: Sequence[Launch],
     placement: Mapping[str, str],
     seed: int,
     numbers: range,
@@ -78,11 +87,11 @@ class _Actor:
     """One CNPU of this process."""
 
     def __init__(
-        self, network: NetworkConfig, node_id: int, launches: Mapping[str, list[Launch]], streams: Streams
+        self, network: NetworkConfig, node_id: int, launches: Sequence[Launch], streams: Streams
     ) -> None:
         self.cnpu = make_cnpu(network, node_id, streams)
         node = network.node_names[node_id]
-        self.cnpu.launches = launches.get(node, [])
+        self.cnpu.launches = [launch for launch in launches if launch.placement[launch.role] == node]
         self.cnpu.on_ended = check_end
 
     def hosted(self) -> Hosted:

@@ -94,13 +94,17 @@ class Model:
         Keys that only carry an anchor for other places are no fields, and are no mistake either.
         """
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            return cls.from_text(file.read(), os.fspath(path))
+
+    @classmethod
+    def from_text(cls: type[Own], text: str, label: str) -> Own:
+        """What YAML text says; `label` is its name in messages."""
         try:
             data = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{path}: {error}") from None
+            raise ConfigError(f"{label}: {error}") from None
         if not isinstance(data, dict):
-            raise ConfigError(f"{path}: a mapping is needed; found {type(data).__name__}")
+            raise ConfigError(f"{label}: a mapping is needed; found {type(data).__name__}")
         carriers = [
             node.value
             for node, value in _top_level(text)

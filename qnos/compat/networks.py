@@ -113,10 +113,18 @@ class Translated:
     pairs of names with a classical link, None if all have one.
     """
 
-    def __init__(self, config: Any, os: str | Mapping[str, Any] = "ideal") -> None:
+    def __init__(
+        self,
+        config: Any,
+        os: str | Mapping[str, Any] = "ideal",
+        *,
+        name: str = "compat",
+        readable: bool = True,
+    ) -> None:
         """Raises `ConfigError` for a network that there cannot be; `config` is not changed.
 
-        `os` is the name of a preset, or an `os` section of a network file.
+        `os` is the name of a preset, or an `os` section of a network file; `readable` says whether programs
+        may be shown states.
         """
         stacks, links, clinks = _parts(config)
         self.names = [stack.name for stack in stacks]
@@ -134,7 +142,7 @@ class Translated:
                 )
         self.network: OurNetwork = load_network(
             {
-                "name": "compat",
+                "name": name,
                 "os": os_section(os),
                 "nodes": [
                     {
@@ -148,7 +156,7 @@ class Translated:
                     for a, b, typ, cfg in links
                 ],
                 "channels": channels,
-                "testing": {"snapshot_idle": True, "states_readable": True},
+                "testing": {"snapshot_idle": True, "states_readable": True} if readable else {},
             }
         )
 

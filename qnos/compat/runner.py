@@ -1,12 +1,12 @@
 """Runs of blocking programs: one timeline on a network, all programs in this interpreter.
 
-`run_guests(app, network, bodies, ...)` is the call: the body of each role is called in a greenlet of its own,
+`run_guests(app, network, [{role: body}], ...)` is the call: every body is called in a greenlet of its own,
 with its `Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cnpu.launch import Ended, Launch
@@ -36,17 +36,24 @@ class Over(BaseException):
 def launches_of(
     app: str,
     placement: Mapping[str, str],
-    bodies: Mapping[str, Body],
+    sessions: Sequence[Mapping[str, Body]],
     chances: Chances,
     flavours: Mapping[str, str],
-) -> dict[str, list[Launch]]:
-    """Node -> the native programs around the bodies of its roles."""
-    launches: dict[str, list[Launch]] = {}
-    for role, body in bodies.items():
-        flavour, main = flavours.get(role, "vanilla"), _main(body, chances)
-        launch = launch_of(app, flavour, role, main, {}, dict(placement))
-        launches.setdefault(placement[role], []).append(launch)
-    return launches
+) -> list[Launch]:
+    """The native programs around the bodies, session by session."""
+    return [
+        launch_of(
+            app,
+            flavours.get(role, "vanilla"),
+            role,
+            _main(body, chances),
+            {},
+            dict(placement),
+            session=session,
+        )
+        for session, bodies in enumerate(sessions)
+        for role, body in bodies.items()
+    ]
 
 
 def _main(body: Body, chances: Chances) -> Callable[..., Any]:
@@ -61,7 +68,7 @@ def _main(body: Body, chances: Chances) -> Callable[..., Any]:
 def run_guests(
     app: str,
     network: NetworkConfig,
-    bodies: Mapping[str, Body],
+    sessions: Sequence[Mapping[str, Body]],
     *,
     placement: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -74,15 +81,16 @@ def run_guests(
 ) -> None:
     """Call the body of every role and return when all are over; `rounds` times, each on a network as new.
 
-    `placement` has the node of each role, among them those of `bodies`; without it roles are nodes. Random
-    numbers are those of runs `number`, `number` + 1, ... under `seed`. The first body that fails ends it all;
-    its error is raised, as it is. `flavours` says which roles' subroutines are not vanilla. `trace` gets the
-    records of rounds that end well, and `on_round` hears of each: its number, and its records if there is a
-    trace. With `processes` QNPUs and the world are processes of their own; the results are the same.
+    A session has bodies of some roles, who can reach each other; several run beside each other. `placement`
+    has the node of each role; without it roles are nodes. Random numbers are those of runs `number`,
+    `number` + 1, ... under `seed`. The first body that fails ends it all; its error is raised, as it is.
+    `flavours` says which roles' subroutines are not vanilla. `trace` gets the records of rounds that end
+    well, and `on_round` hears of each: its number, and its records if there is a trace. With `processes`
+    QNPUs and the world are processes of their own; the results are the same.
     """
     placed = {node: node for node in network.node_names} if placement is None else placement
     chances = Chances(seed, number)
-    launches = launches_of(app, placed, bodies, chances, flavours or {})
+    launches = launches_of(app, placed, sessions, chances, flavours or {})
     numbers = range(number, number + rounds)
     try:
         with chances:
@@ -98,7 +106,7 @@ def run_guests(
 
 def _run_here(
     network: NetworkConfig,
-    launches: Mapping[str, list[Launch]],
+    launches: Sequence[Launch],
     seed: int,
     numbers: range,
     trace: Trace | None,
@@ -114,7 +122,7 @@ def _run_here(
         on_record=None if trace is None else trace.on_record,
     )
     for node, cnpu in zip(network.node_names, actors.cnpus, strict=True):
-        cnpu.launches = launches.get(node, [])
+        cnpu.launches = [launch for launch in launches if launch.placement[launch.role] == node]
         cnpu.on_ended = check_end
     try:
         for number in numbers:

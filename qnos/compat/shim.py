@@ -103,6 +103,11 @@ def install(prefer_ours: bool = False) -> None:
         _SET_ASIDE[EXTERNAL] = sys.modules.pop(EXTERNAL)
 
 
+def is_installed() -> bool:
+    """Whether imports are answered here."""
+    return _FINDER in sys.meta_path
+
+
 def uninstall() -> None:
     """Undo `install`: imports are what they were; what a script holds already goes on working."""
     if _FINDER in sys.meta_path:

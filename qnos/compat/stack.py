@@ -7,7 +7,7 @@ sockets are the run's, and keep what nobody has read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netqasm.sdk.epr_socket import EPRSocket
@@ -46,47 +46,87 @@ def run(
 
     Beyond what SquidASM has: `seed` is as `set_random_state`; `processes` makes QNPUs and the world processes
     of their own; `os` is what the OS costs (a preset or an `os` section; "ideal": nothing); `sdk_compiler`
-    has the SDK's own compiler make subroutines for NV centres; `trace`
-    records what happened. What is not given is as `OPTIONS` say.
+    has the SDK's own compiler make subroutines for NV centres; `trace` records what happened. What is not
+    given is as `OPTIONS` say.
 
     The first error of a program is raised, as it is. Raises `ConfigError` for a network or programs that
     there cannot be, `Deadlock` if all that is left waits in vain.
     """
+    (results,) = run_beside(
+        config,
+        [programs],
+        num_times,
+        seed=seed,
+        processes=processes,
+        os=os,
+        sdk_compiler=sdk_compiler,
+        trace=trace,
+    )
+    return results
+
+
+def run_beside(
+    config: Config,
+    programs: Sequence[Mapping[str, Program]],
+    num_times: int = 1,
+    *,
+    seed: int | None = None,
+    processes: bool | None = None,
+    os: str | Mapping[str, Any] | None = None,
+    sdk_compiler: bool | None = None,
+    trace: Trace | None = None,
+) -> list[list[list[Any]]]:
+    """As `run`, with several sets of programs at the same time: their nodes share the devices, and programs
+    of different sets know nothing of each other. Gives what `run` does, for each set."""
     if current() is not None:
         raise ProgramError("a program cannot run others")
     if not isinstance(num_times, int) or num_times < 0:
         raise ConfigError(f"num_times is {num_times!r}; allowed: an integer of at least 0")
-    translated = Translated(config, OPTIONS.os if os is None else os)
-    for name in programs:
-        if name not in translated.ours:
-            raise ConfigError(f"a program is for {name!r}; the nodes are {', '.join(translated.names)}")
+    network = Translated(config, OPTIONS.os if os is None else os)
+    for name in (name for each in programs for name in each):
+        if name not in network.ours:
+            raise ConfigError(f"a program is for {name!r}; the nodes are {', '.join(network.names)}")
     if seed is not None:
         set_random_state(seed)
     root_seed, number = CLOCK.next_run()
     KEPT.clear()
-    stacks = _Stacks(translated, programs, OPTIONS.sdk_compiler if sdk_compiler is None else sdk_compiler)
-    results: dict[str, list[Any]] = {name: [] for name in translated.names}
-    ours = {name: translated.ours[name] for name in programs}
+    compiler = OPTIONS.sdk_compiler if sdk_compiler is None else sdk_compiler
+    stacks = [_Stacks(network, each, compiler, 1 + index * num_times) for index, each in enumerate(programs)]
+    results: list[dict[str, list[Any]]] = [{name: [] for name in network.names} for _ in programs]
     run_guests(
         "compat",
-        translated.network,
-        {ours[name]: stacks.body(name, num_times, results[name]) for name in programs},
+        network.network,
+        [
+            {network.ours[name]: own.body(name, num_times, found[name]) for name in each}
+            for own, each, found in zip(stacks, programs, results, strict=True)
+        ],
         seed=root_seed,
         number=number,
-        flavours={ours[name]: "nv" for name in programs if stacks.is_compiled_for_nv(name)},
+        flavours=nv_flavours(network) if compiler else {},
         trace=trace,
         processes=OPTIONS.processes if processes is None else processes,
     )
-    return list(results.values())
+    return [list(found.values()) for found in results]
+
+
+def nv_flavours(network: Translated) -> dict[str, str]:
+    """Our name of a node -> flavour, of nodes whose programs the SDK's compiler compiles."""
+    return {node.name: "nv" for node in network.network.nodes if node.device.kind == "nv"}
 
 
 class _Stacks:
-    """The nodes of a run, as programs see them."""
+    """The nodes of a run, as the programs of one set see them.
 
-    def __init__(self, network: Translated, programs: Mapping[str, Program], sdk_compiler: bool) -> None:
+    EPR sockets of their iterations have numbers from `first_block` * 1024 on.
+    """
+
+    def __init__(
+        self, network: Translated, programs: Mapping[str, Program], sdk_compiler: bool, first_block: int
+    ) -> None:
+        self._first_block = first_block
+        self._flavours = nv_flavours(network) if sdk_compiler else {}
         self._network = network
         self._programs = programs
-        self._sdk_compiler = sdk_compiler
         self._numbers = {name: number for number, name in enumerate(network.names)}
         self._info = network_info({name: name for name in network.names}, self._numbers)
         self._parcels = Parcels()
@@ -108,7 +148,7 @@ class _Stacks:
         program = self._programs[name]
         meta = program.meta
         application = Application(guest, iteration)
-        first_socket = (iteration + 1) * _SOCKETS
+        first_socket = (self._first_block + iteration) * _SOCKETS
         application.open(meta.name, meta.max_qubits, first_socket, self._rows(name, meta, first_socket))
         epr_sockets = {
             peer: EPRSocket(peer, epr_socket_id=index) for index, peer in enumerate(meta.epr_sockets)
@@ -120,17 +160,13 @@ class _Stacks:
             meta.name,
             meta.max_qubits,
             list(epr_sockets.values()),
-            sdk_compiler=self.is_compiled_for_nv(name),
+            sdk_compiler=self._network.ours[name] in self._flavours,
         )
         csockets = {peer: self._csocket(guest, name, meta, peer) for peer in meta.csockets}
         context = ProgramContext(connection, csockets, epr_sockets, iteration)
         result = plain(finished(program.run(context)))
         application.close()
         return result
-
-    def is_compiled_for_nv(self, name: str) -> bool:
-        """Whether the SDK's compiler makes the subroutines of a node's program."""
-        return self._sdk_compiler and self._network.network.nodes[self._numbers[name]].device.kind == "nv"
 
     def _csocket(self, guest: Guest, name: str, meta: ProgramMeta, peer: str) -> Any:
         if peer not in self._numbers or peer == name:

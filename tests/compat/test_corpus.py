@@ -5,32 +5,17 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from qnos.compat import install, uninstall
-from qnos.compat.clock import set_random_state
-from qnos.compat.model import forget_warnings
+from tests.compat.conftest import CORPUS
 
-CORPUS = Path(__file__).parent / "corpus"
 SCRIPTS = sorted(CORPUS.glob("[a-z]*.py"))
-
-
-@pytest.fixture(autouse=True)
-def shim() -> Iterator[None]:
-    """Imports are answered while a test runs, and not afterwards."""
-    install()
-    set_random_state(1)
-    forget_warnings()
-    yield
-    uninstall()
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=[script.stem for script in SCRIPTS])
 def test_program_does_what_theory_says(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(CORPUS))
     spec = importlib.util.spec_from_file_location(f"corpus_{script.stem}", script)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

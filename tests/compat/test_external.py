@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,14 +34,8 @@ def main(app_config=None):
 """
 
 
-@pytest.fixture
-def shim() -> Iterator[None]:
-    install()
-    yield
-    uninstall()
-
-
 def test_module_is_answered_and_given_back() -> None:
+    uninstall()
     import netqasm.sdk.external as before
     from netqasm import sdk
 
@@ -63,7 +56,7 @@ def test_module_is_answered_and_given_back() -> None:
     assert time.sleep is real_sleep
 
 
-def test_calls_outside_of_an_application_say_where_they_work(shim: None) -> None:
+def test_calls_outside_of_an_application_say_where_they_work() -> None:
     from netqasm.sdk.external import NetQASMConnection, Socket
 
     with pytest.raises(ProgramError, match="qnos compat simulate DIR"):
@@ -72,7 +65,7 @@ def test_calls_outside_of_an_application_say_where_they_work(shim: None) -> None
         NetQASMConnection("alice")
 
 
-def test_application_may_be_made_in_python(shim: None) -> None:
+def test_application_may_be_made_in_python() -> None:
     from netqasm.runtime.application import default_app_instance
     from netqasm.sdk.external import Socket, simulate_application
 

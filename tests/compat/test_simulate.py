@@ -10,16 +10,9 @@ from typing import Any
 import pytest
 
 from qnos.compat.external.rounds import simulate_directory
-from qnos.compat.model import forget_warnings
 
 APPS = Path(__file__).parent / "apps"
 NAMES = sorted(path.parent.name for path in APPS.glob("*/expect.py"))
-
-
-@pytest.fixture(autouse=True)
-def warned_anew() -> None:
-    """Warnings that were given once are given again."""
-    forget_warnings()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ import pytest
 from netqasm.runtime.interface.config import parse_network_config
 
 from qnos.compat.external.network import complete_network, translated
-from qnos.compat.model import CompatWarning, forget_warnings
+from qnos.compat.model import CompatWarning
 from qruntime.errors import ConfigError
 from qworld.bell import bell_diagonal_tensor, fidelity_to_bell, werner_tensor
 from tests.compat.appdirs import simulated, write
@@ -65,7 +65,6 @@ def test_missing_network_is_a_complete_graph_of_five_noiseless_qubits() -> None:
 
 
 def test_unknown_hardware_is_generic_with_a_warning() -> None:
-    forget_warnings()
     with pytest.warns(CompatWarning, match="taken for Generic"):
         assert translated(network(hardware="Rubidium")).nv == []
 

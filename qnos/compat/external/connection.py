@@ -11,11 +11,11 @@ from netqasm.sdk.transpile import NVSubroutineTranspiler
 
 from cnpu.submitted import Submitted
 from qnos.compat.application import Application
-from qnos.compat.breakpoints import dumps, note_breakpoint
+from qnos.compat.breakpoints import note_breakpoint, note_idle_breakpoint
 from qnos.compat.connection import HostConnection
-from qnos.compat.encoding import encoded
 from qnos.compat.external.party import here
 from qnos.compat.memory import AppMemory
+from qnos.compat.prepared import Prepared, key_of, known, prepared
 from qruntime.errors import ProgramError
 
 Callback = Callable[[], None]
@@ -55,7 +55,7 @@ class NetQASMConnection(HostConnection):
         party.application = application = Application(party.guest, app_id or 0)
         party.applications += 1
         application.open(app_name, max_qubits, party.first_socket, party.rows(sockets))
-        self._under_way: list[tuple[Submitted, Subroutine, Callback | None]] = []
+        self._under_way: list[tuple[Submitted, Prepared, Callback | None]] = []
         super().__init__(
             application,
             party.cast.info,
@@ -85,20 +85,26 @@ class NetQASMConnection(HostConnection):
         Without `block` the program goes on; the callback is called when the program waits for the subroutine,
         in `block()`, in the next `flush()` or in closing.
         """
-        code = encoded(subroutine, self._flavour)
-        submitted = self.application.start(code)
-        if self._party.log is not None:
+        self._send(prepared(subroutine, self._flavour), subroutine, block, callback)
+
+    def _send(
+        self, ready: Prepared, subroutine: Subroutine | None, block: bool, callback: Callback | None
+    ) -> None:
+        submitted = self.application.start(ready.code)
+        if self._party.log is not None and subroutine is not None:
             self._party.log.subroutine(self._party, submitted.number, subroutine)
-        self._under_way.append((submitted, subroutine, callback))
+        self._under_way.append((submitted, ready, callback))
         if block:
             self.block()
 
     def block(self) -> None:
         """Wait until all that was sent is done."""
         while self._under_way:
-            submitted, subroutine, callback = self._under_way.pop(0)
+            submitted, ready, callback = self._under_way.pop(0)
             self.application.finish(submitted)
-            if dumps(subroutine):
+            for _ in range(ready.idle_breakpoints):
+                note_idle_breakpoint()
+            if ready.shows:
                 note_breakpoint(self.application)
             if callback is not None:
                 callback()
@@ -115,11 +121,17 @@ class NetQASMConnection(HostConnection):
         self, protosubroutine: Any, block: bool = True, callback: Callback | None = None
     ) -> None:
         """Run a subroutine that is not compiled yet, from the SDK or from text."""
+        subroutine = None
         try:
-            subroutine = self._compiled(protosubroutine)
+            # a log wants to know each subroutine itself, with its lines
+            key = None if self._party.log is not None else key_of(protosubroutine, self._flavour)
+            ready = known(key)
+            if ready is None:
+                subroutine = self._compiled(protosubroutine)
+                ready = prepared(subroutine, self._flavour, key)
         finally:
             self._builder._reset()
-        self.commit_subroutine(subroutine, block, callback)
+        self._send(ready, subroutine, block, callback)
 
     # --- the end ------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from qnos.compat.shim import install, uninstall
+from qnos.compat.shim import install, is_installed, uninstall
 from qruntime.errors import QnosError
 from qruntime.trace import Trace
 
@@ -38,6 +38,7 @@ def simulate_directory(
     The options are those of the command; `trace` records what happened. Meanwhile imports of
     `netqasm.sdk.external` are answered here.
     """
+    was_installed = is_installed()
     install(prefer_qnos)
     try:
         from netqasm.logging.glob import set_log_level
@@ -68,7 +69,8 @@ def simulate_directory(
                 trace=trace,
             )
     finally:
-        uninstall()
+        if not was_installed:
+            uninstall()
 
 
 def text_of(results: list[dict[str, Any]]) -> str:

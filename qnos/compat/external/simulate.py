@@ -97,7 +97,7 @@ def simulate_application(
         run_guests(
             "application",
             network.network,
-            rounds.bodies(),
+            [rounds.bodies()],
             placement={role: network.ours[node] for role, node in placement.items()},
             seed=root_seed,
             number=number,

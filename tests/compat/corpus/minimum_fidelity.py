@@ -12,10 +12,16 @@ LIMIT = 100_000 - 900 * F  # us: less than ten attempts
 
 def program(peer: str, call: str):
     def body(context):
-        qubits = getattr(context.epr_sockets[peer], call)(number=1, min_fidelity_all_at_end=F, max_tries=50)
-        outcomes = [q.measure() for q in qubits]
+        outcomes = context.connection.new_array(1)
+
+        def post(connection, q, index) -> None:
+            q.measure(future=outcomes.get_future_index(index))
+
+        (q,) = getattr(context.epr_sockets[peer], call)(
+            number=1, sequential=True, post_routine=post, min_fidelity_all_at_end=F, max_tries=50
+        )
         yield from context.connection.flush()
-        return [int(m) for m in outcomes], int(qubits[0].entanglement_info.goodness)
+        return outcomes, q.entanglement_info.goodness
 
     return body
 
