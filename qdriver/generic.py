@@ -71,7 +71,7 @@ class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ] = "each"
     readout_error_0: Annotated[float, Meta(ge=0, le=1, description="P(read 1 | prepared 0)")] = 0.0
     readout_error_1: Annotated[float, Meta(ge=0, le=1, description="P(read 0 | prepared 1)")] = 0.0
-    qubits: Annotated[
+    single_qubits: Annotated[
         tuple[GenericQubitConfig, ...], Meta(description="what is known of single qubits, in their order")
     ] = ()
     tick_ns: Annotated[
@@ -79,16 +79,21 @@ class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ] = 0
 
     def __post_init__(self) -> None:
-        if len(self.qubits) > self.num_qubits:
-            raise ValueError(f"qubits describes {len(self.qubits)} of them; num_qubits is {self.num_qubits}")
+        if len(self.single_qubits) > self.num_qubits:
+            raise ValueError(
+                f"single_qubits describes {len(self.single_qubits)} of them; num_qubits is {self.num_qubits}"
+            )
         _check_times("", self.t1_ns, self.t2_ns)
         for index, (t1_ns, t2_ns) in enumerate(self.times_ns):
-            _check_times(f"qubits[{index}].", t1_ns, t2_ns)
+            _check_times(f"single_qubits[{index}].", t1_ns, t2_ns)
 
     @cached_property
     def times_ns(self) -> tuple[tuple[float, float], ...]:
         """T1 and T2 of every qubit."""
-        described = [*self.qubits, *[GenericQubitConfig()] * (self.num_qubits - len(self.qubits))]
+        described = [
+            *self.single_qubits,
+            *[GenericQubitConfig()] * (self.num_qubits - len(self.single_qubits)),
+        ]
         return tuple(
             (
                 self.t1_ns if qubit.t1_ns is None else qubit.t1_ns,

@@ -122,6 +122,14 @@ class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ] = False
 
 
+def _plain(value: Any) -> Any:
+    """Structs as mappings, sequences as lists: what YAML gives back."""
+    builtin = value if isinstance(value, dict | list | tuple) else msgspec.to_builtins(value)
+    if isinstance(builtin, dict):
+        return {key: _plain(item) for key, item in builtin.items()}
+    return [_plain(item) for item in builtin] if isinstance(builtin, list | tuple) else builtin
+
+
 class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
@@ -235,7 +243,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, eq=False):
 
     def to_dict(self) -> dict[str, Any]:
         """Every value in force as plain data, in the shape of a network file."""
-        plain = msgspec.to_builtins
+        plain = _plain
         return {
             "name": self.name,
             "os": plain(self.os),

@@ -128,7 +128,7 @@ _Entry = tuple[str, str, float, float]  # name of the source, path, value, value
 
 def _device_sources(parameters: Any, at: str) -> Iterator[_Entry]:
     """The sources of a device, those of single qubits under the name of what holds for all of them: of
-    `carbons[0].t2_ns` that is `carbon_t2_ns`, of `qubits[0].t2_ns` it is `t2_ns`."""
+    `carbons[0].t2_ns` that is `carbon_t2_ns`, of `single_qubits[0].t2_ns` it is `t2_ns`."""
     schema = type(parameters)
     rules = _declared(schema)
     for row in fields.rows(schema):

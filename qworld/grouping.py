@@ -50,4 +50,4 @@ class Grouping:
             if len(members) == 1:
                 for entry in density_of(joint_state(self._engine, [members[0][2]], t_ns)).ravel():
                     data += [round(entry.real * STATE_UNIT), round(entry.imag * STATE_UNIT)]
-        return Emit(t_ns, f"{self._nodes[node]}/device", "QUBIT_GROUPS", -1, tuple(data))
+        return Emit(t_ns, f"{self._nodes[node]}/device", "QDEVICE_GROUPS", -1, tuple(data))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -102,10 +103,10 @@ def test_seed_decides_and_each_round_is_another(tmp_path: Path) -> None:
     ],
 )
 def test_processes_change_nothing(name: str) -> None:
-    options = {"num": 2, "seed": 3, "log_to_files": False}
+    options: dict[str, Any] = {"num": 2, "seed": 3, "log_to_files": False}
     traces = Trace(), Trace()
-    alone = simulate_directory(APPS / name, trace=traces[0], **options)  # type: ignore[arg-type]
-    processes = simulate_directory(APPS / name, trace=traces[1], processes=True, **options)  # type: ignore[arg-type]
+    alone = simulate_directory(APPS / name, trace=traces[0], **options)
+    processes = simulate_directory(APPS / name, trace=traces[1], processes=True, **options)
     assert alone == processes
     assert traces[0].sha256() == traces[1].sha256()
 

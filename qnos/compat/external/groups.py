@@ -24,7 +24,7 @@ class Groups:
 
     def take(self, record: Record) -> None:
         """Note what a record says."""
-        if record.event == "QUBIT_GROUPS":
+        if record.event == "QDEVICE_GROUPS":
             self._told.append(record)
 
     def at(self, t_ns: int, entry: Entry) -> None:

@@ -208,7 +208,7 @@ def _generic(node: Node) -> dict[str, Any]:
         "num_qubits": len(qubits),
         **_GENERIC_NS,
         **qubits[0],
-        "qubits": qubits if any(qubit != qubits[0] for qubit in qubits) else [],
+        "single_qubits": qubits if any(qubit != qubits[0] for qubit in qubits) else [],
         "init_depolarise": error,
         "single_qubit_gate_depolarise": error,
         "two_qubit_gate_depolarise": error,
