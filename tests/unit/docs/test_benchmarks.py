@@ -24,6 +24,7 @@ QUICK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "scheduler": ({"DECISIONS": 5}, {}),
     "startup": ({}, {}),
     "memory": ({}, {"shots": 20}),
+    "compat": ({"ROUNDS": 1, "ITERATIONS": 2}, {}),
 }
 
 
