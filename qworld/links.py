@@ -85,9 +85,7 @@ class BellDiagonalLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     def points(self) -> Sequence[WorkingPoint]:
         """One."""
-        outcomes = ((1.0, 0, bell_diagonal_tensor(self.weights)),)
-        cycle_ns = self.cycle_ns
-        return (WorkingPoint(0, self.weights[0], self.success_probability, cycle_ns, cycle_ns, outcomes),)
+        return _mixture(self.weights, self.success_probability, self.cycle_ns)
 
 
 KINDS: Final[dict[str, type[Any]]] = {
@@ -106,3 +104,11 @@ def _werner(
     share = 1 / len(bells)
     outcomes = tuple((share, bell, werner_tensor(fidelity, bell)) for bell in bells)
     return (WorkingPoint(0, fidelity, success_probability, cycle_ns, cycle_ns, outcomes),)
+
+
+@lru_cache(maxsize=1024)
+def _mixture(
+    weights: tuple[float, ...], success_probability: float, cycle_ns: float
+) -> tuple[WorkingPoint, ...]:
+    outcomes = ((1.0, 0, bell_diagonal_tensor(weights)),)
+    return (WorkingPoint(0, weights[0], success_probability, cycle_ns, cycle_ns, outcomes),)
