@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Literal
 
 import msgspec
@@ -22,8 +23,20 @@ from qruntime.qdevice import OpCode
 ONE_QUBIT_GATES = ("x", "y", "z", "h", "s", "k", "t", "rot_x", "rot_y", "rot_z")
 TWO_QUBIT_GATES = ("cnot", "cphase")
 
+Time = Annotated[float, Meta(ge=0)]
 
-class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+
+class GenericQubitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is known of one qubit in particular; null: as the device says for all."""
+
+    t1_ns: Annotated[Time | None, Meta(description="amplitude damping time; 0 or .inf: none")] = None
+    t2_ns: Annotated[
+        Time | None,
+        Meta(description="dephasing time, at most 2 t1_ns; 0 or .inf: none"),
+    ] = None
+
+
+class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """Parameters of a generic device.
 
     The defaults are those of SquidASM's generic device, so they are noisy.
@@ -58,17 +71,42 @@ class GenericConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     ] = "each"
     readout_error_0: Annotated[float, Meta(ge=0, le=1, description="P(read 1 | prepared 0)")] = 0.0
     readout_error_1: Annotated[float, Meta(ge=0, le=1, description="P(read 0 | prepared 1)")] = 0.0
+    single_qubits: Annotated[
+        tuple[GenericQubitConfig, ...], Meta(description="what is known of single qubits, in their order")
+    ] = ()
     tick_ns: Annotated[
         int, Meta(ge=0, le=LONGEST_NS, description="operations start on multiples of this; 0: any time")
     ] = 0
 
     def __post_init__(self) -> None:
-        t1_ns = self.t1_ns or math.inf
-        t2_ns = self.t2_ns or math.inf
-        if math.isfinite(t2_ns) and t2_ns > 2 * t1_ns:
+        if len(self.single_qubits) > self.num_qubits:
             raise ValueError(
-                f"t2_ns is {self.t2_ns:g}; with t1_ns {self.t1_ns:g} at most {2 * t1_ns:g} is physical"
+                f"single_qubits describes {len(self.single_qubits)} of them; num_qubits is {self.num_qubits}"
             )
+        _check_times("", self.t1_ns, self.t2_ns)
+        for index, (t1_ns, t2_ns) in enumerate(self.times_ns):
+            _check_times(f"single_qubits[{index}].", t1_ns, t2_ns)
+
+    @cached_property
+    def times_ns(self) -> tuple[tuple[float, float], ...]:
+        """T1 and T2 of every qubit."""
+        described = [
+            *self.single_qubits,
+            *[GenericQubitConfig()] * (self.num_qubits - len(self.single_qubits)),
+        ]
+        return tuple(
+            (
+                self.t1_ns if qubit.t1_ns is None else qubit.t1_ns,
+                self.t2_ns if qubit.t2_ns is None else qubit.t2_ns,
+            )
+            for qubit in described
+        )
+
+
+def _check_times(where: str, t1_ns: float, t2_ns: float) -> None:
+    most_ns = 2 * (t1_ns or math.inf)
+    if math.isfinite(t2_ns) and t2_ns > most_ns:
+        raise ValueError(f"{where}t2_ns is {t2_ns:g}; with t1_ns {t1_ns:g} at most {most_ns:g} is physical")
 
 
 class GenericHardware:
@@ -84,16 +122,15 @@ class GenericHardware:
         gates = dict.fromkeys(ONE_QUBIT_GATES, one) | dict.fromkeys(TWO_QUBIT_GATES, two)
         gates["init"] = GateSpec(config.init_ns, config.init_depolarise)
         gates["measure"] = GateSpec(config.measure_ns)
-        qubit = QubitSpec(
-            "communication",
-            config.t1_ns or math.inf,
-            config.t2_ns or math.inf,
-            depolarise_ns=config.depolarise_ns or math.inf,
-        )
+        depolarise_ns = config.depolarise_ns or math.inf
+        qubits = [
+            QubitSpec("communication", t1_ns or math.inf, t2_ns or math.inf, depolarise_ns=depolarise_ns)
+            for t1_ns, t2_ns in config.times_ns
+        ]
         return DeviceSpec(
             kind="generic",
             flavour="vanilla",
-            qubits=(qubit,) * config.num_qubits,
+            qubits=tuple(qubits),
             gates=gates,
             attempt_exclusive=False,
             tick_ns=config.tick_ns,

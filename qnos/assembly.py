@@ -86,6 +86,7 @@ def make_qnpu(network: NetworkConfig, node_id: int, streams: Streams) -> Qnpu:
         world=world_names(network)[node_id],
         losses={j: network.qnpu_loss(name, nodes[j]) for j, _ in _links_of(network, name)},
         bins=_bins_of(network, node_id),
+        instructions_traced=network.testing.instructions_traced,
     )
 
 
@@ -123,8 +124,9 @@ def make_worlds(network: NetworkConfig, streams: Streams) -> list[World]:
             a, b = (nodes.index(name) for name in link.nodes)
             if a in devices:
                 links[a, b] = link.model
-        look, readable = network.testing.snapshot_idle, network.testing.states_readable
-        worlds.append(World(nodes, devices, links, streams, engine, ticks, world, look, readable))
+        testing = network.testing
+        looks = testing.snapshot_idle, testing.states_readable, testing.instructions_traced
+        worlds.append(World(nodes, devices, links, streams, engine, ticks, world, *looks))
     return worlds
 
 

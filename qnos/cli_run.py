@@ -133,7 +133,8 @@ def run(
     stagger: str | None,
     schedule: str | None,
 ) -> None:
-    """Run APP, a shipped name or a file, on a network; or several as bqc,lgt*3.
+    """Run APP, a shipped name or a file, on a network; or several as bqc,lgt*3. A directory with programs
+    app_<role>.py of the NetQASM SDK runs as `qnos compat simulate` does it, --shots times.
 
     Prints every metric with its 95 % interval and the value a theory expects, the noise in force, where
     simulated time went, and the path of the result file. Status 1 if a program failed, 130 after Ctrl-C.
@@ -148,6 +149,9 @@ def run(
         return
     if app is None and workload is None:
         raise click.UsageError("Missing argument 'APP'.")
+    if app is not None and any(Path(app).glob("app_*.py")):
+        _simulate(ctx, Path(app), shots, seed, processes)
+        return
     if app is not None and workload is not None:
         raise click.UsageError("--workload says which applications run; it goes without APP")
     if until is not None and _is_given(ctx, "shots"):
@@ -235,6 +239,21 @@ def run(
         ctx.exit(INTERRUPTED)
     if result.errors_total or unsaved:
         ctx.exit(1)
+
+
+def _simulate(ctx: click.Context, directory: Path, shots: int, seed: int, processes: bool) -> None:
+    """An application directory, with what can be said here."""
+    others = [name for name in ctx.params if name not in ("app", "shots", "seed", "processes")]
+    given = [f"--{name.replace('_', '-')}" for name in others if _is_given(ctx, name)]
+    if given:
+        raise click.UsageError(
+            f"{directory} is an application directory, which goes without {', '.join(given)}; see `qnos "
+            "compat simulate --help` for what can be said"
+        )
+    from qnos.cli_compat import simulate  # what other applications do not need
+
+    num = shots if _is_given(ctx, "shots") else 1
+    ctx.invoke(simulate, directory=directory, num=num, seed=seed, processes=processes)
 
 
 def _is_given(ctx: click.Context, option: str) -> bool:

@@ -127,6 +127,17 @@ class Testing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     states_readable: Annotated[
         bool, Meta(description="programs may be told quantum states, which no real node could do")
     ] = False
+    instructions_traced: Annotated[
+        bool, Meta(description="traces say which instruction of a program each operation is")
+    ] = False
+
+
+def _plain(value: Any) -> Any:
+    """Structs as mappings, sequences as lists: what YAML gives back."""
+    builtin = value if isinstance(value, dict | list | tuple) else msgspec.to_builtins(value)
+    if isinstance(builtin, dict):
+        return {key: _plain(item) for key, item in builtin.items()}
+    return [_plain(item) for item in builtin] if isinstance(builtin, list | tuple) else builtin
 
 
 class NetworkFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -257,7 +268,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, eq=False):
 
     def to_dict(self) -> dict[str, Any]:
         """Every value in force as plain data, in the shape of a network file."""
-        plain = msgspec.to_builtins
+        plain = _plain
         return {
             "name": self.name,
             "os": plain(self.os),

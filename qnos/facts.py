@@ -61,8 +61,7 @@ class Facts:
             return False
         device = self.device(role)
         return not (
-            device.t1_ns
-            or device.t2_ns
+            any(time for times in device.times_ns for time in times)
             or device.depolarise_ns
             or device.init_depolarise
             or device.single_qubit_gate_depolarise

@@ -128,7 +128,7 @@ _Entry = tuple[str, str, float, float]  # name of the source, path, value, value
 
 def _device_sources(parameters: Any, at: str) -> Iterator[_Entry]:
     """The sources of a device, those of single qubits under the name of what holds for all of them: of
-    `carbons[0].t2_ns` that is `carbon_t2_ns`."""
+    `carbons[0].t2_ns` that is `carbon_t2_ns`, of `single_qubits[0].t2_ns` it is `t2_ns`."""
     schema = type(parameters)
     rules = _declared(schema)
     for row in fields.rows(schema):
@@ -150,6 +150,8 @@ def _device_sources(parameters: Any, at: str) -> Iterator[_Entry]:
             continue
         before = row.name.removesuffix("s") + "_"
         own = {name.removeprefix(before): off for name, off in rules.items() if name.startswith(before)}
+        if not own:  # what holds for all is called the same
+            before, own = "", rules
         for index, part in enumerate(parts):
             for name, path, value, off in _in_force(part, f"{at}.{row.name}.{index}", own):
                 yield before + name, path, value, off

@@ -60,6 +60,7 @@ class Delivery:
             request.delivered += 1
             name = (item.link.peer, item.sequence, pair.index, pair.serial)
             self._qnpu.trace("egp", event, process.pid, name)
+            self._qnpu.notes.delivered(process, item.link.peer, pair)
         if bound and self._memory.has_roles:
             self._qnpu.memory_freed()  # it can be moved now, for those who need the place where it is
         self._qnpu.results_changed(process)

@@ -18,6 +18,7 @@ from qnpu.dispatcher import CLOCK, Dispatcher
 from qnpu.memory import MemoryManager
 from qnpu.neighbours import Neighbours
 from qnpu.netstack import NetworkStack
+from qnpu.notes import Notes
 from qnpu.placement import Placement
 from qnpu.process import Process
 from qnpu.processor import DRAINING, FINISHED, OUTCOME, PACED, SLEEPING, Processor
@@ -57,6 +58,7 @@ class Qnpu:
         world: str = "world",
         losses: Mapping[int, float] | None = None,
         bins: Mapping[int, LinkBins] | None = None,
+        instructions_traced: bool = False,
     ) -> None:
         self._world = world
         self.node_id = node_id
@@ -83,6 +85,7 @@ class Qnpu:
         self.dispatcher = Dispatcher(self, self._run)
         self.netstack = NetworkStack(self, self.neighbours.actors, self._basis_stream)
         self.network = self.netstack.process
+        self.notes = Notes(self, instructions_traced)
         self.processor = Processor(self, self.dispatcher.policy.preemptive)
 
     # --- actor ----------------------------------------------------------------------------------------
@@ -431,6 +434,10 @@ class Qnpu:
         """A trace record at the present time."""
         if self.tracing:
             self._effects.append(Emit(self.now_ns, unit, event, pid, data))
+
+    def trace_at(self, t_ns: int, unit: str, event: str, pid: int, data: tuple[int | str, ...]) -> None:
+        """A trace record at another time."""
+        self._effects.append(Emit(t_ns, unit, event, pid, data))
 
     def _basis_stream(self) -> Stream:
         if self._basis is None:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from qdriver.spec import PhysicalQubit, VirtualQubit
 from qnpu.quotas import Quotas
+from qnpu.traps import trap
 from qruntime.errors import DriverError, Fault
+from qruntime.limits import RETURNED_VALUES
 
 if TYPE_CHECKING:
     from qnpu.code import Program
@@ -69,6 +71,12 @@ class Subroutine:
         self.returned = 0  # values in what follows, which together must fit into one message
         self.returned_registers: list[tuple[int, int]] = []
         self.returned_arrays: list[tuple[int, tuple[int | None, ...]]] = []
+
+    def count_returned(self, values: int) -> None:
+        """It returns so many values more; raises `Trap` beyond the limit."""
+        self.returned += values
+        if self.returned > RETURNED_VALUES:
+            raise trap(f"more than {RETURNED_VALUES} values returned by one subroutine")
 
 
 class WaitReason:

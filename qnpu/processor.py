@@ -10,7 +10,7 @@ has caught up. Costs are spent before the operation is issued.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netqasm_isa import opcodes as op
 from netqasm_isa import register_name
@@ -21,11 +21,10 @@ from qnpu.arrays import array_at, index_in, lacking, new_array, raise_failed
 from qnpu.code import GATE, GATE2, MEASURE_ROTATED
 from qnpu.collective import COLLECTIVE, Collective
 from qnpu.entangling import Entangling
-from qnpu.process import Process, Subroutine, WaitReason
+from qnpu.process import Process, WaitReason
 from qnpu.quotas import exceeded
 from qnpu.traps import Trap, failure_tag, no_qubit, trap
 from qruntime.errors import DriverError, error_of
-from qruntime.limits import RETURNED_VALUES
 from qruntime.qdevice import ROTATION_GATES, OpCode
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ class Processor:
         self._measure_ns = settings.measure_ns
         self._classical_ns = settings.classical_instruction_ns
         self._preemptive = preemptive
+        self._notes = qnpu.notes
         self._next_ref = 0
         self._collective = Collective(qnpu, self.network_measurement)
 
@@ -86,6 +86,7 @@ class Processor:
         measurable = self._placement.measurable
         joined = self._placement.joined
         tag = failure_tag(process.pid)
+        note = self._notes.taker()
         clock = process.clock_ns if process.clock_ns > now_ns else now_ns
         try:
             if subroutine.refused is not None:
@@ -111,8 +112,10 @@ class Processor:
                     process.device_end_ns = submit(
                         Operation(OpCode.ONE_QUBIT, ins[2], qubit, -1, ins[3], ins[4], tag), clock
                     )
+                    if note is not None:
+                        note(process, pc, ins[1])
 
-                elif kind == op.MEAS:
+                elif kind == op.MEAS or kind == MEASURE_ROTATED:
                     qubit = virtual.get(registers[ins[1]])
                     if qubit is None:
                         return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
@@ -128,10 +131,16 @@ class Processor:
                         continue
                     if subroutine.paid != pc:
                         clock += self._measure_ns
+                        if kind == MEASURE_ROTATED:
+                            clock += self._gate_ns * sum(1 for n in ins[4] if n)
                         subroutine.paid = pc
                     if clock > now_ns:
                         return SLEEPING
-                    self._measure(process, qubit, ins[2], now_ns)
+                    if kind == MEASURE_ROTATED:
+                        for gate, n in zip(ROTATION_GATES[ins[3]], ins[4], strict=True):
+                            if n:
+                                submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, ins[5], tag), now_ns)
+                    self._measure(process, qubit, ins, pc, now_ns)
                     subroutine.paid = -1
                     pc += 1
                     return OUTCOME
@@ -183,6 +192,8 @@ class Processor:
                         return waits
                     clock += self._gate_ns
                     process.device_end_ns = submit(Operation(OpCode.INIT, "init", qubit, ref=tag), clock)
+                    if note is not None:
+                        note(process, pc, ins[1])
 
                 elif kind == GATE2:
                     first = virtual.get(registers[ins[1]])
@@ -209,6 +220,8 @@ class Processor:
                     process.device_end_ns = submit(
                         Operation(OpCode.TWO_QUBIT, ins[3], first, second, ins[4], ins[5], tag), clock
                     )
+                    if note is not None:
+                        note(process, pc, ins[1], ins[2])
 
                 elif op.JMP <= kind <= op.BGE:
                     subroutine.executed += pc - stretch + 1
@@ -235,14 +248,14 @@ class Processor:
                     value = registers[ins[1]]
                     if value is None:
                         raise trap(f"register {register_name(ins[1])} is undefined")
-                    self._count_returned(subroutine, 1)
+                    subroutine.count_returned(1)
                     subroutine.returned_registers.append((ins[1], value))
 
                 elif kind == op.RET_ARR:
                     if clock > now_ns:
                         return SLEEPING
                     array = array_at(process, ins[1])
-                    self._count_returned(subroutine, 1 + len(array))
+                    subroutine.count_returned(1 + len(array))
                     subroutine.returned_arrays.append((ins[1], tuple(array)))
 
                 elif kind in ARITHMETIC:
@@ -252,33 +265,6 @@ class Processor:
                     if clock > now_ns:
                         return SLEEPING
                     self._request(process, kind, ins, now_ns)
-
-                elif kind == MEASURE_ROTATED:
-                    qubit = virtual.get(registers[ins[1]])
-                    if qubit is None:
-                        return SLEEPING if clock > now_ns else self._unbound(process, ins[1])
-                    if entangling.in_the_way and (waits := self._wait_for_device(process, clock, now_ns)):
-                        return waits
-                    if not measurable[qubit]:
-                        if clock > now_ns:
-                            return SLEEPING
-                        busy_ns = self._placement.to_measure(process, qubit, now_ns)
-                        if busy_ns is None:
-                            return WAITING
-                        clock = busy_ns
-                        continue
-                    if subroutine.paid != pc:
-                        clock += self._measure_ns + self._gate_ns * sum(1 for n in ins[4] if n)
-                        subroutine.paid = pc
-                    if clock > now_ns:
-                        return SLEEPING
-                    for gate, n in zip(ROTATION_GATES[ins[3]], ins[4], strict=True):
-                        if n:
-                            submit(Operation(OpCode.ONE_QUBIT, gate, qubit, -1, n, ins[5], tag), now_ns)
-                    self._measure(process, qubit, ins[2], now_ns)
-                    subroutine.paid = -1
-                    pc += 1
-                    return OUTCOME
 
                 elif kind == op.UNDEF:
                     if clock > now_ns and ins[1] in process.open_arrays:
@@ -368,13 +354,15 @@ class Processor:
             raise Trap(error_of(failed))
         raise trap(f"virtual qubit {virtual} is not allocated")
 
-    def _measure(self, process: Process, qubit: int, register: int, now_ns: int) -> None:
+    def _measure(self, process: Process, qubit: int, ins: tuple[Any, ...], pc: int, now_ns: int) -> None:
         ref = self._next_ref
         self._next_ref = ref + 1
         process.outcome_ref = ref
-        process.outcome_register = register
+        process.outcome_register = ins[2]
         operation = Operation(OpCode.MEASURE, "measure", qubit, ref=ref)
         process.device_end_ns = self._driver.submit(operation, now_ns)
+        if (note := self._notes.taker()) is not None:
+            note(process, pc, ins[1])
 
     def network_measurement(self, qubit: int, now_ns: int) -> int:
         """Measure for the network process, or one of several; returns the reference its outcome will
@@ -415,11 +403,10 @@ class Processor:
 
     def _request(self, process: Process, kind: int, ins: tuple[int, ...], now_ns: int) -> None:
         values: list[int] = []
-        last = len(ins)
         ignored = (
             ins[3] if process.registers[ins[3]] is None else -1
         )  # the id array of M requests is never set
-        for register in ins[1:last]:
+        for register in ins[1:]:
             value = process.registers[register]
             if value is None and register != ignored:
                 raise trap(f"register {register_name(register)} is undefined")
@@ -430,12 +417,6 @@ class Processor:
         else:
             peer, socket, ids, results = values
             self.netstack.receive(process, peer, socket, ids, results, now_ns)
-
-    @staticmethod
-    def _count_returned(subroutine: Subroutine, values: int) -> None:
-        subroutine.returned += values
-        if subroutine.returned > RETURNED_VALUES:
-            raise trap(f"more than {RETURNED_VALUES} values returned by one subroutine")
 
 
 _QUANTUM: Final = frozenset((GATE, GATE2, MEASURE_ROTATED, op.MEAS, op.INIT, *COLLECTIVE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from qworld.channels import IdleNoise
@@ -13,9 +14,7 @@ class GenericParameters(Protocol):
     """What the generic device reads of its configuration; units and ranges are those of the
     configuration."""
 
-    num_qubits: int
-    t1_ns: float
-    t2_ns: float
+    times_ns: Sequence[tuple[float, float]]
     depolarise_ns: float
     init_ns: int
     single_qubit_gate_ns: int
@@ -40,17 +39,17 @@ class GenericDevice(TabledDevice):
     def __init__(self, parameters: GenericParameters, engine: Engine) -> None:
         one = Native(parameters.single_qubit_gate_ns, parameters.single_qubit_gate_depolarise)
         two = Native(parameters.two_qubit_gate_ns, parameters.two_qubit_gate_depolarise)
-        place = Place(
-            IdleNoise(parameters.t1_ns, parameters.t2_ns, parameters.depolarise_ns),
-            dict.fromkeys(_ONE_QUBIT, one)
-            | {
-                "init": Native(parameters.init_ns, parameters.init_depolarise),
-                "measure": Native(parameters.measure_ns),
-            },
-            (parameters.readout_error_0, parameters.readout_error_1),
-        )
+        gates = dict.fromkeys(_ONE_QUBIT, one) | {
+            "init": Native(parameters.init_ns, parameters.init_depolarise),
+            "measure": Native(parameters.measure_ns),
+        }
+        readout = parameters.readout_error_0, parameters.readout_error_1
+        places = {
+            times: Place(IdleNoise(*times, parameters.depolarise_ns), gates, readout)
+            for times in dict.fromkeys(parameters.times_ns)
+        }
         super().__init__(
-            [place] * parameters.num_qubits,
+            [places[times] for times in parameters.times_ns],
             dict.fromkeys(_TWO_QUBIT, two),
             engine,
             joint_noise=parameters.two_qubit_noise == "joint",

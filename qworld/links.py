@@ -1,4 +1,4 @@
-"""Kinds of entanglement link by name, for network files, and the two simplest of them.
+"""Kinds of entanglement link by name, for network files, and the simplest of them.
 
 `KINDS` has the schema of every kind; each is a link model. What a model is asked, and what it answers, is
 in `working_point`.
@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from qruntime.limits import LONGEST_NS
-from qworld.bell import werner_tensor
+from qworld.bell import bell_diagonal_tensor, werner_tensor
 from qworld.double_click import DoubleClickLink
 from qworld.single_click import SingleClickLink
 from qworld.working_point import LEAST_SUCCESS, Link, WorkingPoint, attempts
 
-__all__ = ["KINDS", "DepolariseLink", "Link", "PerfectLink", "WorkingPoint", "attempts"]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+__all__ = ["KINDS", "BellDiagonalLink", "DepolariseLink", "Link", "PerfectLink", "WorkingPoint", "attempts"]
 
 
 class PerfectLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -63,11 +65,33 @@ class DepolariseLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         return _werner(self.fidelity, self.success_probability, self.cycle_ns, bells)
 
 
-KINDS: Final[
-    dict[str, type[PerfectLink] | type[DepolariseLink] | type[SingleClickLink] | type[DoubleClickLink]]
-] = {
+class BellDiagonalLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mixture of the Bell states that is heralded as Phi+: nobody knows which of them it is."""
+
+    weights: Annotated[
+        tuple[Share, Share, Share, Share],
+        Meta(
+            description="weights of Phi+, Psi+, Psi-, Phi-, which sum to 1; the first is the fidelity",
+            extra={"noiseless": (1.0, 0.0, 0.0, 0.0)},
+        ),
+    ]
+    success_probability: Annotated[
+        float, Meta(ge=LEAST_SUCCESS, le=1, description="probability that one attempt heralds")
+    ] = 1.0
+    cycle_ns: Annotated[float, Meta(ge=0, le=LONGEST_NS, description="duration of one attempt")]
+
+    def __post_init__(self) -> None:
+        bell_diagonal_tensor(self.weights)
+
+    def points(self) -> Sequence[WorkingPoint]:
+        """One."""
+        return _mixture(self.weights, self.success_probability, self.cycle_ns)
+
+
+KINDS: Final[dict[str, type[Any]]] = {
     "perfect": PerfectLink,
     "depolarise": DepolariseLink,
+    "bell_diagonal": BellDiagonalLink,
     "single_click": SingleClickLink,
     "double_click": DoubleClickLink,
 }
@@ -80,3 +104,11 @@ def _werner(
     share = 1 / len(bells)
     outcomes = tuple((share, bell, werner_tensor(fidelity, bell)) for bell in bells)
     return (WorkingPoint(0, fidelity, success_probability, cycle_ns, cycle_ns, outcomes),)
+
+
+@lru_cache(maxsize=1024)
+def _mixture(
+    weights: tuple[float, ...], success_probability: float, cycle_ns: float
+) -> tuple[WorkingPoint, ...]:
+    outcomes = ((1.0, 0, bell_diagonal_tensor(weights)),)
+    return (WorkingPoint(0, weights[0], success_probability, cycle_ns, cycle_ns, outcomes),)

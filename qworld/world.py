@@ -29,6 +29,7 @@ from qworld.contained import asked, done_by, measured_at_once
 from qworld.device import Device
 from qworld.engine import Engine, Qubit
 from qworld.gates import Tensor
+from qworld.grouping import Grouping
 from qworld.inspector import Inspector, refused
 from qworld.links import Link, attempts
 from qworld.linkstate import FirstAttempt, LinkState, Side, Stretch
@@ -55,6 +56,7 @@ class World:
         name: str = "world",
         snapshot_idle: bool = False,
         states_readable: bool = False,
+        groups_traced: bool = False,
     ) -> None:
         self.name = name
         self.tracing = False
@@ -82,6 +84,8 @@ class World:
         self._breakpoints = Breakpoints(
             self._nodes, self._devices, self.engine, snapshot_idle, self._inspector
         )
+        told = Grouping(self.name, self._nodes, self._devices, self.engine)
+        self._grouping = told if groups_traced else None
         self.occupied: Callable[[str, bool, int, int], None] | None = None  # see `Occupied` in qnos
 
     # --- actor ----------------------------------------------------------------------------------------
@@ -159,6 +163,8 @@ class World:
                         (op.gate, op.qubit, op.qubit2, end - op.start_ns, int(response)),
                     )
                 )
+                if self._grouping is not None:
+                    effects.append(self._grouping.told(node, end))
             if op.ref >= 0 or response < _SUCCESS:  # a failure is never lost
                 at = self._answered_at(node, end)
                 effects.append(Send(src, Outcome(op.ref, int(response), detail), max(at - now_ns, 0)))
@@ -378,6 +384,8 @@ class World:
                 numbers[i],
             )  # fmt: skip
             effects.append(Send(f"{self._nodes[ends[i]]}/qnpu", herald, done - now_ns))
+        if self._grouping is not None and self.tracing:
+            effects.append(self._grouping.told(link.a, now_ns))
         link.serial += 1
         return effects
 

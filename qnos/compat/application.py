@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cnpu.submitted import Submitted
 from qnos.compat.guest import Guest, current
 from qnos.compat.memory import AppMemory
 from qruntime.errors import ProgramError
@@ -60,20 +61,27 @@ class Application:
             self.memory.refresh()
             self.is_open = False
 
+    def leave(self) -> None:
+        """End the process of an application that is closed: its qubits are free from now on."""
+        self._guest.program.renew("", 0, 0, ())
+
     def run(self, code: bytes) -> None:
         """Run a subroutine and wait until it is done.
 
         Raises its error if it is refused or aborted.
         """
+        self.finish(self.start(code))
+
+    def start(self, code: bytes) -> Submitted:
+        """Send a subroutine, and go on."""
         if not self.is_open:
             raise ProgramError(f"application {self.app_id} is over; nothing can be run in it")
-        self.memory.took(self._guest.wait(self._run(code)))
-        self.subroutines += 1
+        return self._guest.program.submit_code(code)
 
-    async def _run(self, code: bytes) -> Done:
-        submitted = await self._guest.program.submit_code(code)
-        assert submitted.result is not None
-        return submitted.result
+    def finish(self, submitted: Submitted) -> None:
+        """Wait until a subroutine is done; raises its error if it is refused or aborted."""
+        self.memory.took(self._guest.wait(_result_of(submitted)))
+        self.subroutines += 1
 
     @property
     def can_ask(self) -> bool:
@@ -91,3 +99,9 @@ class Application:
             raise ProgramError("states can be looked at only by a program that runs")
         pictures: Any = self._guest.wait(self._guest.program.inspect(scope, qubits))
         return tuple(pictures)
+
+
+async def _result_of(submitted: Submitted) -> Done:
+    await submitted
+    assert submitted.result is not None
+    return submitted.result

@@ -41,6 +41,16 @@ class Chances:
         self._kept: dict[str, _States] = {}
         self._inside = ""  # whose states are in place; empty: those of the script around the run
 
+    def begin(self, run: int) -> None:
+        """A program of that run begins; with the first of them all have drawn nothing yet."""
+        if run != self._run:
+            self._run = run
+            outside = self._kept.get("")
+            if self._inside and outside is not None:
+                _put(outside)
+            self._inside = ""
+            self._kept.clear()
+
     def __enter__(self) -> Chances:
         self._which = generators_of_the_script()
         return self

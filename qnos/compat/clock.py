@@ -18,11 +18,12 @@ class _Clock:
         self.seed = 0
         self.runs = 0  # since the seed was set
 
-    def next_run(self) -> tuple[int, int]:
-        """Seed and number of the run that begins now: each draws random numbers of its own."""
-        self.runs += 1
+    def next_run(self, rounds: int = 1) -> tuple[int, int]:
+        """Seed and number of the run that begins now: each draws random numbers of its own, as does each of
+        its rounds."""
+        self.runs += rounds
         self.ended_ns = 0
-        return self.seed, self.runs - 1
+        return self.seed, self.runs - rounds
 
 
 CLOCK: Final = _Clock()

@@ -39,13 +39,15 @@ class _Body(greenlet):  # type: ignore[misc]
 class Guest:
     """One blocking program on a native node.
 
-    With `chances` it has random states of its own, which nothing else draws from.
+    With `chances` it has random states of its own, which nothing else draws from. `place` is for the style of
+    the program: what its calls need to know of where they are.
     """
 
-    __slots__ = ("_body", "_chances", "node")
+    __slots__ = ("_body", "_chances", "node", "place")
 
     def __init__(self, node: Node, chances: Chances | None = None) -> None:
         self.node = node
+        self.place: Any = None
         self._chances = chances
         self._body: _Body | None = None
 

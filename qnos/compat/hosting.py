@@ -4,12 +4,12 @@ where the programs are, is every CNPU.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cnpu.launch import Ended, Launch
 from cnpu.runtime import Cnpu
 from qnos.assembly import make_cnpu
-from qnos.compat.runner import check_end
+from qnos.compat.runner import OnRound, check_end
 from qnos.config import NetworkConfig
 from qnos.processes import ProcessNetwork
 from qruntime.errors import Fault
@@ -22,11 +22,17 @@ from qruntime.trace import Record, Trace
 class _Plan:
     """What the processes run: whatever this process has for its CNPUs."""
 
-    def __init__(self, app: str, network: NetworkConfig, launches: Sequence[Launch], seed: int) -> None:
+    def __init__(
+        self,
+        app: str,
+        network: NetworkConfig,
+        launches: Sequence[Launch],
+        placement: Mapping[str, str],
+        seed: int,
+    ) -> None:
         self.network = network
-        placement = {node: node for node in network.node_names}
         self._loads = [
-            Load(app, "", seed, session, tuple(roles), {role: {} for role in roles}, placement)
+            Load(app, "", seed, session, tuple(roles), {role: {} for role in roles}, dict(placement))
             for session, roles in _by_session(launches).items()
         ]
 
@@ -46,30 +52,35 @@ def run_hosting(
     app: str,
     network: NetworkConfig,
     launches: Sequence[Launch],
+    placement: Mapping[str, str],
     seed: int,
-    number: int,
+    numbers: range,
     trace: Trace | None,
+    on_round: OnRound | None,
 ) -> None:
-    """Run these programs once, as shot `number`.
+    """Run these programs as the shots of these numbers.
 
     Raises `Over` if one fails, `NodeDown` if a process is gone.
     """
-    if not launches:
+    if not launches or not numbers:
         return
     actors = [_Actor(network, node_id, launches, Streams(seed)) for node_id in range(len(network.nodes))]
 
     def on_shot(shot: int, ended: list[Ended], records: list[Record]) -> None:
         if trace is not None:
             trace.add(shot, records)
+        if on_round is not None:
+            on_round(shot, records)
 
-    plan = _Plan(app, network, launches, seed)
+    plan = _Plan(app, network, launches, placement, seed)
+    tracing = trace is not None
     try:
         with ProcessNetwork(network, cnpus=False) as standing:
             hosted = [actor.hosted() for actor in actors]
-            standing.run(plan, number, 1, 1, trace is not None, on_shot, hosted=hosted)
+            standing.run(plan, numbers.start, len(numbers), 1, tracing, on_shot, hosted=hosted)
     finally:
         for actor in actors:
-            actor.cnpu.reset(number)  # lets go of programs that have not ended
+            actor.cnpu.reset(0)  # lets go of programs that have not ended
 
 
 class _Actor:
@@ -80,7 +91,7 @@ class _Actor:
     ) -> None:
         self.cnpu = make_cnpu(network, node_id, streams)
         node = network.node_names[node_id]
-        self.cnpu.launches = [launch for launch in launches if launch.role == node]
+        self.cnpu.launches = [launch for launch in launches if launch.placement[launch.role] == node]
         self.cnpu.on_ended = check_end
 
     def hosted(self) -> Hosted:

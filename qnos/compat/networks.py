@@ -128,12 +128,7 @@ class Translated:
         """
         stacks, links, clinks = _parts(config)
         self.names = [stack.name for stack in stacks]
-        twice = next((name for name in self.names if self.names.count(name) > 1), None)
-        if twice is not None:
-            raise ConfigError(f"{twice!r} is the name of two nodes; each has one of its own")
-        if not self.names:
-            raise ConfigError("a network without nodes; give it at least one")
-        self.ours = {name: _our_name(name, index, self.names) for index, name in enumerate(self.names)}
+        self.ours = our_names(self.names)
         self.talk: list[tuple[str, str]] | None = None
         channels = []
         if clinks:
@@ -148,7 +143,7 @@ class Translated:
         self.network: OurNetwork = load_network(
             {
                 "name": name,
-                "os": _os(os),
+                "os": os_section(os),
                 "nodes": [
                     {
                         "name": self.ours[stack.name],
@@ -176,13 +171,23 @@ class Translated:
         return self.talk is None or (a, b) in self.talk or (b, a) in self.talk
 
 
-def _os(given: str | Mapping[str, Any]) -> dict[str, Any]:
+def os_section(given: str | Mapping[str, Any]) -> dict[str, Any]:
     """An `os` section in which requests wait as long as it takes and the first qubit of a program is the
     electron, unless it says otherwise."""
     section: dict[str, Any] = {"preset": given} if isinstance(given, str) else dict(given)
     patience = dict.fromkeys(("request_timeout_ns", "unclaimed_timeout_ns", "accept_grace_ns"), LONGEST_NS)
     section["qnpu"] = {**patience, "allocate": "first", **section.get("qnpu", {})}
     return section
+
+
+def our_names(names: list[str]) -> dict[str, str]:
+    """Name of a node as programs have it -> as we have it; `ConfigError` if two nodes have one name."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{twice!r} is the name of two nodes; each has one of its own")
+    if not names:
+        raise ConfigError("a network without nodes; give it at least one")
+    return {name: _our_name(name, index, names) for index, name in enumerate(names)}
 
 
 def _our_name(name: str, index: int, names: list[str]) -> str:

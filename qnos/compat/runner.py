@@ -1,6 +1,6 @@
 """Runs of blocking programs: one timeline on a network, all programs in this interpreter.
 
-`run_guests(app, network, [{node: body}], ...)` is the call: every body is called in a greenlet of its own,
+`run_guests(app, network, [{role: body}], ...)` is the call: every body is called in a greenlet of its own,
 with its `Guest`. It is for programs of any style; `stack.run` is the one for SquidASM's.
 """
 
@@ -19,9 +19,10 @@ from qnos.config import NetworkConfig
 from qnos.launching import launch_of
 from qruntime.errors import ProgramError, QnosError
 from qruntime.kernel import Kernel
-from qruntime.trace import Trace
+from qruntime.trace import Record, Trace
 
 Body = Callable[[Guest], Any]
+OnRound = Callable[[int, list[Record]], None]
 
 
 class Over(BaseException):
@@ -34,30 +35,30 @@ class Over(BaseException):
 
 def launches_of(
     app: str,
-    network: NetworkConfig,
+    placement: Mapping[str, str],
     sessions: Sequence[Mapping[str, Body]],
     chances: Chances,
     flavours: Mapping[str, str],
 ) -> list[Launch]:
     """The native programs around the bodies, session by session."""
-    placement = {node: node for node in network.node_names}
     return [
         launch_of(
             app,
-            flavours.get(node, "vanilla"),
-            node,
+            flavours.get(role, "vanilla"),
+            role,
             _main(body, chances),
             {},
-            placement,
+            dict(placement),
             session=session,
         )
         for session, bodies in enumerate(sessions)
-        for node, body in bodies.items()
+        for role, body in bodies.items()
     ]
 
 
 def _main(body: Body, chances: Chances) -> Callable[..., Any]:
     async def main(node: Node) -> None:
+        chances.begin(node.program.cnpu.shot)
         guest = Guest(node, chances)
         await guest.run(lambda: body(guest))
 
@@ -69,36 +70,47 @@ def run_guests(
     network: NetworkConfig,
     sessions: Sequence[Mapping[str, Body]],
     *,
+    placement: Mapping[str, str] | None = None,
     seed: int = 0,
     number: int = 0,
+    rounds: int = 1,
     flavours: Mapping[str, str] | None = None,
     trace: Trace | None = None,
+    on_round: OnRound | None = None,
     processes: bool = False,
 ) -> None:
-    """Call every body on its node and return when all are over.
+    """Call the body of every role and return when all are over; `rounds` times, each on a network as new.
 
-    A session has a body for each of some nodes, who can reach each other; several run beside each other.
-    Random numbers are those of run `number` under `seed`. The first body that fails ends the run; its error
-    is raised, as it is. `flavours` says which nodes' subroutines are not vanilla. `trace` gets the records
-    of the run if it ends well. With `processes` QNPUs and the world are processes of their own; the results
-    are the same.
+    A session has bodies of some roles, who can reach each other; several run beside each other. `placement`
+    has the node of each role; without it roles are nodes. Random numbers are those of runs `number`,
+    `number` + 1, ... under `seed`. The first body that fails ends it all; its error is raised, as it is.
+    `flavours` says which roles' subroutines are not vanilla. `trace` gets the records of rounds that end
+    well, and `on_round` hears of each: its number, and its records if there is a trace. With `processes`
+    QNPUs and the world are processes of their own; the results are the same.
     """
+    placed = {node: node for node in network.node_names} if placement is None else placement
     chances = Chances(seed, number)
-    launches = launches_of(app, network, sessions, chances, flavours or {})
+    launches = launches_of(app, placed, sessions, chances, flavours or {})
+    numbers = range(number, number + rounds)
     try:
         with chances:
             if processes:
                 from qnos.compat.hosting import run_hosting  # brings in the event loop and the sockets
 
-                run_hosting(app, network, launches, seed, number, trace)
+                run_hosting(app, network, launches, placed, seed, numbers, trace, on_round)
             else:
-                _run_here(network, launches, seed, number, trace)
+                _run_here(network, launches, seed, numbers, trace, on_round)
     except Over as over:
         raise original(over.end) from None
 
 
 def _run_here(
-    network: NetworkConfig, launches: Sequence[Launch], seed: int, number: int, trace: Trace | None
+    network: NetworkConfig,
+    launches: Sequence[Launch],
+    seed: int,
+    numbers: range,
+    trace: Trace | None,
+    on_round: OnRound | None,
 ) -> None:
     actors = assemble(network, seed)
     kernel = Kernel(
@@ -109,19 +121,21 @@ def _run_here(
         rank_seed=seed if network.testing.permute_ranks else None,
         on_record=None if trace is None else trace.on_record,
     )
-    if trace is not None:
-        trace.begin(number)
     for node, cnpu in zip(network.node_names, actors.cnpus, strict=True):
-        cnpu.launches = [launch for launch in launches if launch.role == node]
+        cnpu.launches = [launch for launch in launches if launch.placement[launch.role] == node]
         cnpu.on_ended = check_end
     try:
-        kernel.reset(number)
-        kernel.run()
+        for number in numbers:
+            if trace is not None:
+                trace.begin(number)
+            kernel.reset(number)
+            kernel.run()
+            records = [] if trace is None else trace.end()
+            if on_round is not None:
+                on_round(number, records)
     finally:
         for cnpu in actors.cnpus:
-            cnpu.reset(number)  # lets go of programs that have not ended
-    if trace is not None:
-        trace.end()
+            cnpu.reset(0)  # lets go of programs that have not ended
 
 
 def check_end(end: Ended) -> None:

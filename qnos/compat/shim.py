@@ -1,4 +1,5 @@
-"""The import shim: scripts that import SquidASM and what it stands on get what stands in for it here.
+"""The import shim: scripts that import SquidASM and what it stands on get what stands in for it here, as do
+applications that import `netqasm.sdk.external`.
 
 `install()` puts a finder first in line; `uninstall()` takes it away, with the modules it made. No package of
 those names is ever on disk.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -16,8 +18,9 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any, Final
 
+from qnos.compat.patience import put_back, put_in_place
 from qnos.compat.requirement import netqasm_version
-from qnos.compat.standins import INSTEAD, PACKAGES, STANDINS
+from qnos.compat.standins import EXTERNAL, INSTEAD, PACKAGES, STANDINS
 from qruntime.errors import ConfigError
 
 _PLACEHOLDERS: Final = {"pydynaa": "0.0.1"}  # on package indexes, with nothing in them
@@ -49,6 +52,8 @@ class _Finder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname == EXTERNAL:
+            return ModuleSpec(fullname, self, origin="qnos.compat")
         if fullname.partition(".")[0] not in PACKAGES:
             return None
         if fullname not in STANDINS:
@@ -60,13 +65,18 @@ class _Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Its names are looked up as they are used."""
+        if module.__name__ == EXTERNAL:
+            # Whoever asks which simulator it is must not go on to use that simulator's own tools.
+            os.environ["NETQASM_SIMULATOR"] = "debug"
 
 
 _FINDER: Final = _Finder()
+_SET_ASIDE: Final[dict[str, ModuleType]] = {}  # what was imported before, and is put back
 
 
 def install(prefer_ours: bool = False) -> None:
-    """From now on imports of SquidASM, NetSquid, pydynaa and netsquid-netbuilder are answered here.
+    """From now on imports of SquidASM, NetSquid, pydynaa and netsquid-netbuilder are answered here, and that
+    of `netqasm.sdk.external`.
 
     Raises `ConfigError` if one of them is really installed, unless `prefer_ours`, or imported already, and if
     the NetQASM SDK is missing.
@@ -87,14 +97,31 @@ def install(prefer_ours: bool = False) -> None:
             "install(prefer_ours=True), or QNOS_COMPAT_PREFER=1"
         )
     sys.meta_path.insert(0, _FINDER)
+    put_in_place()
+    _SET_ASIDE.clear()
+    if EXTERNAL in sys.modules:
+        _SET_ASIDE[EXTERNAL] = sys.modules.pop(EXTERNAL)
+
+
+def is_installed() -> bool:
+    """Whether imports are answered here."""
+    return _FINDER in sys.meta_path
 
 
 def uninstall() -> None:
     """Undo `install`: imports are what they were; what a script holds already goes on working."""
     if _FINDER in sys.meta_path:
         sys.meta_path.remove(_FINDER)
+        put_back()
     for name in [name for name, module in sys.modules.items() if isinstance(module, _StandIn)]:
         del sys.modules[name]
+    sys.modules.update(_SET_ASIDE)
+    parent = sys.modules.get(EXTERNAL.rpartition(".")[0])
+    if parent is not None:  # an import leaves the module there, too
+        parent.__dict__.pop("external", None)
+        for module in _SET_ASIDE.values():
+            parent.__dict__["external"] = module
+    _SET_ASIDE.clear()
 
 
 def really_installed() -> list[str]:

@@ -66,6 +66,11 @@ STANDINS: Final[dict[str, dict[str, str]]] = {
     "squidasm.util.util": {**_UTIL, "create_complete_graph_network": "networks"},
     "squidasm.util.routines": dict.fromkeys(_ROUTINES, "routines"),
     "squidasm.util.qkd_routine": {"QKDRoutine": "qkd"},
+    "squidasm.util.sim": {"get_qubit_state": "external.states"},
+    "squidasm.run.multithread": {},
+    "squidasm.run.multithread.simulate": {"simulate_application": "external.simulate"},
+    "squidasm.nqasm": {},
+    "squidasm.nqasm.multithread": {"NetSquidConnection": "external.connection:NetQASMConnection"},
     "pydynaa": {"EventExpression": "events"},
     "netsquid": {
         "sim_time": "clock",
@@ -128,14 +133,25 @@ STANDINS: Final[dict[str, dict[str, str]]] = {
     f"{_NETBUILDER}.util.fidelity": {"calculate_fidelity_epr": "builders"},
 }
 
+# The one module of the NetQASM SDK that we answer for: it is where the SDK takes its simulator from.
+EXTERNAL: Final = "netqasm.sdk.external"
+STANDINS[EXTERNAL] = {
+    "NetQASMConnection": "external.connection",
+    "Socket": "external.sockets",
+    "BroadcastChannel": "external.sockets",
+    "get_qubit_state": "external.states",
+    "simulate_application": "external.simulate",
+    "run_application": "external.simulate:simulate_application",
+}
+
 PACKAGES: Final = ("squidasm", "pydynaa", "netsquid", _NETBUILDER)
 
 # What those packages have besides, as far as scripts look for it: beginning of the name -> what to use.
 INSTEAD: Final[dict[str, str]] = {
     "squidasm.sim.stack": "the OS itself is qnos's: see its own API, `qnos.run` and `cnpu`",
-    "squidasm.run.multithread": "application directories of the NetQASM SDK are not run yet",
-    "squidasm.nqasm": "application directories of the NetQASM SDK are not run yet",
-    "squidasm.util.sim": "`squidasm.util.get_qubit_state` looks at states",
+    "squidasm.run.multithread": "`qnos compat simulate APPDIR` runs application directories",
+    "squidasm.nqasm": "`qnos compat simulate APPDIR` runs application directories",
+    EXTERNAL: "there are NetQASMConnection, Socket, BroadcastChannel, get_qubit_state, simulate_application",
     "netsquid": "the simulation below the OS is qnos's own (qworld); scripts reach time, seeds and formalism",
     _NETBUILDER: "networks are described by network_config and modules.*; protocols are not provided",
     "pydynaa": "programs wait with `yield from`; there is no event engine to reach",

@@ -48,10 +48,7 @@ def test_installing_twice_is_no_mistake() -> None:
         ("from netsquid.components import QuantumProcessor", "the simulation below the OS is qnos's own"),
         ("from squidasm.run.stack.config import NVLinkConfig", "NVLinkConfig is not provided"),
         ("import netsquid as ns; ns.nodes", "netsquid.nodes is not provided"),
-        (
-            "from squidasm.run.multithread.simulate import simulate_application",
-            "application directories .* not run yet",
-        ),
+        ("from squidasm.run.multithread.runtime_mgr import SquidAsmRuntimeManager", "qnos compat simulate"),
     ],
 )
 def test_what_is_not_provided_says_what_to_use_instead(statement: str, said: str) -> None:

@@ -32,6 +32,9 @@ WALL_CLOCK = {
     "qruntime/host.py": "simulated time keeps pace with the wall when asked to",
     "qnos/present.py": "a progress bar appears only when a run takes long for the person who waits",
     "qnos/simulate.py": "the wall time of a run is one of its metrics, outside the trace",
+    "qnos/cli_compat.py": "--timer says how long it took",
+    "qnos/compat/external/roundlog.py": "the SDK's logs have the wall-clock time, and their folders its name",
+    "qnos/compat/patience.py": "what of the programs' own takes time here takes simulated time",
     "qnos/workload_run.py": "so it is if several applications run",
 }
 CLOCKS = re.compile(

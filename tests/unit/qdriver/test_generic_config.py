@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from qdriver.generic import GenericConfig
+from qdriver.generic import GenericConfig, GenericHardware
 
 FIELDS = msgspec.structs.fields(GenericConfig)
 
@@ -96,3 +96,16 @@ def test_two_qubit_noise_is_one_of_two() -> None:
 def test_every_parameter_has_a_description() -> None:
     schema = msgspec.json.schema(GenericConfig)["$defs"]["GenericConfig"]["properties"]
     assert {f.name for f in FIELDS} == {name for name, entry in schema.items() if entry.get("description")}
+
+
+def test_single_qubits_may_have_times_of_their_own() -> None:
+    config = load(
+        num_qubits=3, t1_ns=8.0, t2_ns=4.0, single_qubits=[{"t2_ns": 2.0}, {"t1_ns": 0, "t2_ns": 9}]
+    )
+    assert config.times_ns == ((8.0, 2.0), (0.0, 9.0), (8.0, 4.0))
+    spec = GenericHardware.spec(config, {})
+    assert [(qubit.t1_ns, qubit.t2_ns) for qubit in spec.qubits] == [(8, 2), (math.inf, 9), (8, 4)]
+    with pytest.raises(msgspec.ValidationError, match=r"single_qubits\[1\].t2_ns is 9; with t1_ns 4"):
+        load(single_qubits=[{}, {"t1_ns": 4.0, "t2_ns": 9.0}])
+    with pytest.raises(msgspec.ValidationError, match="single_qubits describes 3 of them; num_qubits is 2"):
+        load(single_qubits=[{}, {}, {}])

@@ -44,7 +44,7 @@ MISTAKES = [
         "net.yaml:7: nodes[0].device.t1ns is no field of a generic device; did you mean t1_ns? allowed: "
         "num_qubits, t1_ns, t2_ns, depolarise_ns, init_ns, single_qubit_gate_ns, two_qubit_gate_ns, "
         "measure_ns, init_depolarise, single_qubit_gate_depolarise, two_qubit_gate_depolarise, "
-        "two_qubit_noise, readout_error_0, readout_error_1, tick_ns",
+        "two_qubit_noise, readout_error_0, readout_error_1, single_qubits, tick_ns",
         id="unknown field of a device",
     ),
     pytest.param(

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qworld.bell import fidelity_to_bell
+from qworld.links import BellDiagonalLink
 from qworld.single_click import Heralds, SingleClickLink
 from tests.unit.qworld.given import as_given
 
@@ -172,3 +174,13 @@ def test_dark_counts_alone_reach_little() -> None:
 def test_points_are_made_once_for_equal_links() -> None:
     first, second = (link(**NV_2019).points() for _ in range(2))
     assert first is second
+
+
+def test_bell_diagonal_link_leaves_its_mixture_and_calls_it_phi_plus() -> None:
+    (point,) = BellDiagonalLink(weights=(0.6, 0.3, 0.1, 0.0), cycle_ns=7.0).points()
+    assert (point.fidelity, point.success_probability, point.cycle_ns) == (0.6, 1.0, 7.0)
+    bell, tensor = point.herald(0.95)
+    assert bell == 0
+    assert [fidelity_to_bell(tensor, k) for k in range(4)] == pytest.approx([0.6, 0.3, 0.1, 0.0])
+    with pytest.raises(ValueError, match="sum to"):
+        BellDiagonalLink(weights=(0.6, 0.3, 0.3, 0.0), cycle_ns=7.0)

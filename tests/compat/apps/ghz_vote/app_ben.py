@@ -1,0 +1,7 @@
+"""A voter."""
+
+from ballot import vote
+
+
+def main(app_config=None, in_favour=False):
+    return vote("ben", in_favour, app_config.log_config)
