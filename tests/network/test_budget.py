@@ -18,7 +18,7 @@ from qnos.loading import with_values
 from qnos.noise import sources
 from qruntime.errors import ConfigError
 
-SHOTS = 3000
+SHOTS = 1000
 SIGMA = 4
 
 SILENT = {
@@ -93,7 +93,7 @@ CASES = [
 def test_the_one_source_is_named_and_costs_what_theory_says(
     name: str, value: float, metric: str, expected: float
 ) -> None:
-    # N = 3000, seed 11, 4 sigma of the paired differences
+    # N = 1000, seed 11, 4 sigma of the paired differences
     found = costs(only(**{name: value}), metric)
     assert [cost.name for cost in found.costs] == [name]
     (cost,) = found.costs

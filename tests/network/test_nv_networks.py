@@ -48,8 +48,8 @@ def assert_spoiled_but_not_for_nothing(metric: Metric, best: float, worst: float
 
 @pytest.mark.parametrize("app", sorted(set(shipped_apps()) - set(NEEDS_THREE_NODES)))
 def test_every_application_for_two_nodes_runs_on_nv_centres(app: str) -> None:
-    """N = 600, seed 3: better than with useless devices, not better than with perfect ones."""
-    result = qnos.run(app, "two_nv", shots=600, seed=3, time_split=False)
+    """N = 300, seed 3: better than with useless devices, not better than with perfect ones."""
+    result = qnos.run(app, "two_nv", shots=300, seed=3, time_split=False)
     assert result.shots_failed == 0, result.errors[:1]
     if app in BETWEEN:
         name, best, worst = BETWEEN[app]

@@ -246,7 +246,7 @@ def start_and_stop(times: int, base: Path) -> None:
 
 
 def test_starts_and_stops_are_clean(base: Path) -> None:
-    start_and_stop(5, base)
+    start_and_stop(2, base)
 
 
 @pytest.mark.slow

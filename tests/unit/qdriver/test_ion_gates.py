@@ -109,7 +109,7 @@ def test_two_qubit_gate_leaves_the_others_alone(gate: str, count: int) -> None:
                 assert_same(multiplied_out(natives, ions), embedded(ideal, pair, ions))
 
 
-@pytest.mark.parametrize("spectators", [4, 5, 6])
+@pytest.mark.parametrize("spectators", [4, 5, pytest.param(6, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("gate", TWO)
 def test_more_spectators_than_a_small_trap_has(gate: str, spectators: int) -> None:
     ions = list(range(spectators + 2))
