@@ -228,3 +228,19 @@ def test_program_may_catch_an_error_and_connect_again(tmp_path: Path) -> None:
         bob=QUIET,
     )
     assert simulated(directory)[0]["app_alice"] == {"outcomes": [1, 1, 1, 1, 1]}
+
+
+def test_broadcast_channels_opened_in_a_circle_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    body = """
+        from netqasm.sdk.external import BroadcastChannel
+
+        def main():
+            channel = BroadcastChannel("{}", {})
+            channel.send("{}")
+            return {{"heard": sorted(channel.recv() for _ in range(2))}}
+        """
+    names = ["ann", "ben", "cid"]
+    circle = {name: [names[(k + 1) % 3], names[(k + 2) % 3]] for k, name in enumerate(names)}
+    programs = {name: body.format(name, others, name.upper()) for name, others in circle.items()}
+    (result,) = simulated(write(tmp_path / "app", **programs))
+    assert result["app_ann"]["heard"] == [("ben", "BEN"), ("cid", "CID")]
