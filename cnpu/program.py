@@ -335,9 +335,11 @@ class Program:
     ) -> None:
         """Go on as a new process of the QNPU, with nothing of the old one's memory, qubits and requests.
 
-        `sockets` are as in *register*. What was sent to other programs is not touched.
+        `sockets` are as in *register*. What was sent to other programs is not touched. Nobody may be waiting
+        for a subroutine of the old one; those that are on their way end with it.
         """
-        assert not self._outstanding
+        assert not any(submitted.waiting for submitted in self._outstanding.values())
+        self._outstanding.clear()
         self._failed.clear()
         self._submitted = 0
         self.cnpu.renew(self, app, max_qubits, first_socket, sockets)

@@ -1,6 +1,8 @@
-"""Programs that people have already, unchanged: SquidASM scripts, on our OS and our simulated network.
+"""Programs that people have already, unchanged: SquidASM scripts, and application directories of the NetQASM
+SDK, on our OS and our simulated network.
 
     qnos compat run script.py            on the command line; or python -m qnos.compat script.py
+    qnos compat simulate DIR             an application directory; see `external`
     qnos.compat.install()                in Python, before the imports of SquidASM
 
     guest        a program that blocks, on the runtime of programs that await: greenlets on simulated time

@@ -201,3 +201,46 @@ def test_link_of_another_kind_and_missing_links_are_named(tmp_path: Path) -> Non
     assert "no link between alice and bob, where bob runs; alice has links to carol" in failing(
         directory, ProgramError
     )
+
+
+def test_program_may_catch_an_error_and_connect_again(tmp_path: Path) -> None:
+    directory = write(
+        tmp_path / "app",
+        alice="""
+        def main():
+            epr_socket = EPRSocket("bob")
+            try:
+                with NetQASMConnection("alice", epr_sockets=[epr_socket], max_qubits=6) as conn:
+                    qubits = [Qubit(conn) for _ in range(4)]
+                    conn.flush()
+                    epr_socket.create_keep()
+                    conn.flush(block=False)  # bob never takes part
+                    raise KeyError("changed my mind")
+            except KeyError:
+                pass
+            with NetQASMConnection("alice") as conn:
+                qubits = [Qubit(conn) for _ in range(5)]  # all there are: the others are free again
+                for qubit in qubits:
+                    qubit.X()
+                outcomes = [qubit.measure() for qubit in qubits]
+            return {"outcomes": outcomes}
+        """,
+        bob=QUIET,
+    )
+    assert simulated(directory)[0]["app_alice"] == {"outcomes": [1, 1, 1, 1, 1]}
+
+
+def test_broadcast_channels_opened_in_a_circle_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    body = """
+        from netqasm.sdk.external import BroadcastChannel
+
+        def main():
+            channel = BroadcastChannel("{}", {})
+            channel.send("{}")
+            return {{"heard": sorted(channel.recv() for _ in range(2))}}
+        """
+    names = ["ann", "ben", "cid"]
+    circle = {name: [names[(k + 1) % 3], names[(k + 2) % 3]] for k, name in enumerate(names)}
+    programs = {name: body.format(name, others, name.upper()) for name, others in circle.items()}
+    (result,) = simulated(write(tmp_path / "app", **programs))
+    assert result["app_ann"]["heard"] == [("ben", "BEN"), ("cid", "CID")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -401,3 +402,14 @@ def test_lines_are_short_enough() -> None:
 def test_every_file_is_one_noun() -> None:
     lines = {file: _text(file).count("\n") for file in PACKAGE_FILES}
     assert {file: count for file, count in lines.items() if count > FILE_LINES} == {}
+
+
+def test_every_package_travels_in_the_wheel() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = [
+        str(path.parent.relative_to(ROOT)).replace("/", ".")
+        for package in PACKAGES
+        if package != "apps"  # travels under another name
+        for path in (ROOT / package).rglob("__init__.py")
+    ]
+    assert [name for name in found if name not in listed] == []

@@ -39,10 +39,15 @@ class Mail:
     def open(self, key: Key, timeout: float | None) -> None:
         """Open a socket, and wait until the peer has opened its side; `TimeoutError` after so many simulated
         seconds."""
-        self._own[key] = None
-        self._unread.setdefault(key, deque())
-        self._post(key[0], key[1], _OPENS, "")
+        self.announce(key)
         self._until(lambda: key in self._opened or key[0] in self._ended, (key[0],), timeout)
+
+    def announce(self, key: Key) -> None:
+        """Open a socket without waiting for the peer."""
+        if key not in self._own:
+            self._own[key] = None
+            self._unread.setdefault(key, deque())
+            self._post(key[0], key[1], _OPENS, "")
 
     def end(self) -> None:
         """The program is over: tell every peer it had a socket to."""

@@ -142,7 +142,11 @@ class BroadcastChannel(broadcast_channel.BroadcastChannel):  # type: ignore[misc
     """Sockets to several roles at once; `options` are those of `Socket`."""
 
     def __init__(self, app_name: str, remote_app_names: Sequence[str], **options: Any) -> None:
-        self._party = here("BroadcastChannel")
+        self._party = party = here("BroadcastChannel")
+        party.check_own(app_name, "broadcast channel")
+        for peer in remote_app_names:  # all at once: they may wait for each other in a circle
+            party.check_peer(peer, "broadcast channel")
+            party.mail.announce((peer, int(options.get("socket_id", 0))))
         self._sockets = {peer: Socket(app_name, peer, **options) for peer in remote_app_names}
 
     def send(self, msg: str) -> None:
