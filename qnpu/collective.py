@@ -36,6 +36,7 @@ class Collective:
     def __init__(self, qnpu: Qnpu, measure: Callable[[PhysicalQubit, int], int]) -> None:
         self._driver = qnpu.driver
         self._memory = qnpu.memory
+        self._line = qnpu.line
         self._netstack = qnpu.netstack
         self._measure = measure
 
@@ -48,6 +49,7 @@ class Collective:
         if ins[0] == GATE_ALL:
             if not has_device_alone(process, self._memory, self._netstack):
                 return False
+            self._line.leave(process)
             everywhere = Operation(OpCode.ALL_QUBITS, ins[1], n=ins[2], d=ins[3], ref=tag)
             process.device_end_ns = self._driver.submit(everywhere, now_ns)
         elif ins[0] == op.INIT_ALL:

@@ -23,15 +23,17 @@ class Delivery:
         self._stack = stack
         self._network = network
         self._memory = qnpu.memory
+        self._line = qnpu.line
 
     def hand_over(self, item: Item, now_ns: int) -> None:
         """Hand over the pairs of an item in order, as far as their virtual ids are free."""
         request = item.local
         if request is None or item.state != "queued":
+            self._line.leave(item)
             return
         process = request.process
         array = process.arrays[request.results_address]
-        bound = False
+        bound = lacks_place = False
         while item.made:
             pair = item.made[0]
             if pair.qubit is None:
@@ -45,8 +47,10 @@ class Delivery:
                 if not process.can_bind(virtual):
                     break
                 binding = self._memory.bind(process, virtual, pair.qubit, pair.untouched_ns)
-                if not self._is_in_place(binding, now_ns):
+                if not self._is_in_place(binding, item, now_ns):
                     self._memory.unbind(binding)
+                    lacks_place = True
+                    self._line.stand(item, self._memory.role_of(process, virtual))
                     break
                 request.pairs_bound.append(binding)
                 bound = True
@@ -61,6 +65,8 @@ class Delivery:
             name = (item.link.peer, item.sequence, pair.index, pair.serial)
             self._qnpu.trace("egp", event, process.pid, name)
             self._qnpu.notes.delivered(process, item.link.peer, pair)
+        if not lacks_place:
+            self._line.leave(item)
         if bound and self._memory.has_roles:
             self._qnpu.memory_freed()  # it can be moved now, for those who need the place where it is
         self._qnpu.results_changed(process)
@@ -76,12 +82,14 @@ class Delivery:
             self._stack.check_hopeless(other, now_ns)
         self._qnpu.check_memory_cycle(now_ns)
 
-    def _is_in_place(self, binding: Binding, now_ns: int) -> bool:
+    def _is_in_place(self, binding: Binding, item: Item, now_ns: int) -> bool:
         """Whether a pair is in a qubit of the role that a program in the device's own flavour asked for, or
         could be moved there."""
         role = self._memory.role_of(binding.process, binding.virtual)
         if role is None or role == self._memory.communication[binding.qubit]:
             return True
+        if self._line.is_behind(item):
+            return False
         placement = self._qnpu.placement
         move = placement.fetch if role else placement.put_away
         while self._network.sharing.lend(now_ns):

@@ -16,6 +16,7 @@ from qnpu.arrays import is_there
 from qnpu.code import Loader
 from qnpu.dispatcher import CLOCK, Dispatcher
 from qnpu.memory import MemoryManager
+from qnpu.memoryline import MemoryLine
 from qnpu.neighbours import Neighbours
 from qnpu.netstack import NetworkStack
 from qnpu.notes import Notes
@@ -81,6 +82,7 @@ class Qnpu:
         self.loader = Loader()
         self.driver = driver
         self.memory = MemoryManager(driver.spec, settings.allocate)
+        self.line = MemoryLine(self)
         self.placement = Placement(self)
         self.dispatcher = Dispatcher(self, self._run)
         self.netstack = NetworkStack(self, self.neighbours.actors, self._basis_stream)
@@ -100,6 +102,7 @@ class Qnpu:
         self.processes.clear()
         self.driver.reset()
         self.memory.reset()
+        self.line.reset()
         self.dispatcher.reset()
         self.processor.reset()
         self.netstack.reset()
@@ -245,10 +248,14 @@ class Qnpu:
             self._begin_wait(process, now_ns)
 
     def _begin_wait(self, process: Process, now_ns: int) -> None:
-        assert process.wait is not None
-        if process.wait.kind == "memory":
-            self.memory.waiting.append(process)
-        elif process.wait.kind != "device":
+        wait = process.wait
+        assert wait is not None
+        if wait.kind == "memory":
+            self.line.stand(process, wait.communication, wait.is_for_device)
+        elif wait.kind == "device":
+            self.line.rest(process)
+        else:
+            self.line.leave(process)
             for request in list(process.requests):
                 self.netstack.check_hopeless(request, now_ns)
         self.check_memory_cycle(now_ns)
@@ -258,6 +265,7 @@ class Qnpu:
         assert subroutine is not None
         process.current = None
         process.move("finish")
+        self.line.leave(process)
         self.dispatcher.release(process, now_ns)
         if self.tracing:
             self.trace("processor", "PROCESSOR_FINISH_USER_PROCESS", process.pid)
@@ -280,8 +288,7 @@ class Qnpu:
             return
         process.current = None
         self.dispatcher.take_away(process, now_ns)
-        if process in self.memory.waiting:
-            self.memory.waiting.remove(process)
+        self.line.leave(process)
         process.move("abort")
         process.wait = None
         process.unreported.clear()
@@ -314,8 +321,7 @@ class Qnpu:
     def remove(self, process: Process, now_ns: int) -> None:
         """The program ended or its CNPU is gone: free all it has."""
         self.dispatcher.take_away(process, now_ns)
-        if process in self.memory.waiting:
-            self.memory.waiting.remove(process)
+        self.line.leave(process)
         process.move("stop")
         if process.current is None and process.queue:
             self.cancel_timer(("device", process.pid))
@@ -338,14 +344,15 @@ class Qnpu:
         wait = process.wait
         if process.state != "waiting" or wait is None:
             return
-        if wait.is_for_device:  # the pair was a qubit of nobody's, in its way
-            self.memory.waiting.remove(process)
-        elif wait.kind == "array":
+        if wait.kind == "array":
             if not is_there(process.arrays[wait.address], wait.start, wait.stop, wait.all_of):
                 return
-        elif wait.kind != "qubit" or (
-            wait.virtual not in process.virtual
-            and any(request.will_bind(wait.virtual) for request in process.requests)
+        elif not wait.is_for_device and (  # else the pair was a qubit of nobody's, in its way
+            wait.kind != "qubit"
+            or (
+                wait.virtual not in process.virtual
+                and any(request.will_bind(wait.virtual) for request in process.requests)
+            )
         ):
             return
         process.move("wake")
@@ -353,15 +360,9 @@ class Qnpu:
 
     def memory_freed(self) -> None:
         """A qubit is free: all who wait for one try again, in order."""
-        self._retry_memory()
+        if self.line.places:
+            self.line.freed()
         self.network.memory_freed()
-
-    def _retry_memory(self) -> None:
-        waiting = list(self.memory.waiting)
-        self.memory.waiting.clear()
-        for process in waiting:
-            process.move("wake")
-            self.dispatcher.make_ready(process)
 
     def holders(self) -> list[int]:
         """Who has each qubit, counting a pair that could not be handed over yet as its program's."""
@@ -372,10 +373,11 @@ class Qnpu:
         """The device is done with attempts: all who wait for it, or for a qubit reserved for them, try
         again."""
         self.network.sharing.freed()
-        self._retry_memory()
+        self.line.freed()
         for process in self.processes.values():
             wait = process.wait
             if process.state == "waiting" and wait is not None and wait.kind == "device":
+                self.line.tries(process)
                 process.move("wake")
                 self.dispatcher.make_ready(process)
 

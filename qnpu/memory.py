@@ -7,6 +7,8 @@ lives in the process, and `bound` is its inverse. Where a qubit has to be for an
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from qdriver.spec import DeviceSpec, PhysicalQubit, VirtualQubit
 from qnpu.process import Process
 
@@ -33,7 +35,7 @@ class Binding:
 
 
 class MemoryManager:
-    """Owner table of the device's qubits, and the queue of processes that wait for one."""
+    """Owner table of the device's qubits; who waits for one is in `memoryline`."""
 
     def __init__(self, spec: DeviceSpec, allocate: str = "memory") -> None:
         self._in_order = allocate == "first"
@@ -41,39 +43,38 @@ class MemoryManager:
         self.has_roles = not all(self.communication)
         self.owners = [FREE] * len(spec.qubits)
         self.bound: list[Binding | None] = [None] * len(spec.qubits)
-        self.waiting: list[Process] = []  # in the order in which they began to wait
 
     def reset(self) -> None:
         """All free."""
         self.owners = [FREE] * len(self.owners)
         self.bound = [None] * len(self.bound)
-        self.waiting.clear()
 
-    def take(self, owner: int, communication: bool | None = None) -> PhysicalQubit | None:
-        """A free qubit for `owner`, None if there is none.
+    def take(
+        self, owner: int, communication: bool | None = None, spared: Collection[int] = ()
+    ) -> PhysicalQubit | None:
+        """A free qubit for `owner` that is not spared for others, as `choose` has it; None if there is
+        none."""
+        qubit = self.choose(communication, spared)
+        if qubit is not None:
+            self.owners[qubit] = owner
+        return qubit
 
-        One of the role asked for; if the role does not matter a memory qubit before one that pairs need,
-        unless qubits are allocated in their order.
+    def choose(self, communication: bool | None, spared: Collection[int]) -> PhysicalQubit | None:
+        """The free qubit that one who needs that role would get, of those that are not spared.
+
+        If the role does not matter a memory qubit comes before one that pairs need, unless qubits are
+        allocated in their order.
         """
-        if communication is None and self._in_order:
-            for qubit, held_by in enumerate(self.owners):
-                if held_by == FREE:
-                    self.owners[qubit] = owner
-                    return PhysicalQubit(qubit)
-            return None
+        in_order = communication is None and self._in_order
         fallback = None
         for qubit, held_by in enumerate(self.owners):
-            if held_by != FREE:
+            if held_by != FREE or qubit in spared:
                 continue
-            if self.communication[qubit] == (communication or False):
-                self.owners[qubit] = owner
+            if in_order or self.communication[qubit] == (communication or False):
                 return PhysicalQubit(qubit)
             if communication is None and fallback is None:
-                fallback = qubit
-        if fallback is not None:
-            self.owners[fallback] = owner
-            return PhysicalQubit(fallback)
-        return None
+                fallback = PhysicalQubit(qubit)
+        return fallback
 
     def free(self, qubit: PhysicalQubit) -> None:
         """Nobody's any more."""

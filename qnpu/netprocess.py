@@ -54,6 +54,7 @@ class NetworkProcess:
         self._settings = qnpu.settings
         self._driver = qnpu.driver
         self._memory = qnpu.memory
+        self._line = qnpu.line
         self._basis_stream = basis_stream
         self.kept = KeptPairs(qnpu, stack, self)
         self.delivery = Delivery(qnpu, stack, self)
@@ -83,10 +84,12 @@ class NetworkProcess:
         """A qubit is free: links that starve may go on, and pairs that no qubit would take."""
         for link in self._stack.links.values():
             if link.starving:
+                self._line.tries(link)
                 self.refresh_soon(link)
             if self._memory.has_roles:
                 for item in link.items.values():
                     if item.made and item.local is not None:
+                        self._line.tries(item)
                         self.work_soon(partial(self.delivery.hand_over, item))
 
     def id_freed(self, process: Process) -> None:
@@ -119,6 +122,7 @@ class NetworkProcess:
         """Tell the device which pairs it may make on this link."""
         self._pending_refresh.pop(link.peer, None)
         if self.sharing.holds_back(link):
+            self._line.rest(link)
             return
         alone = link.atomic_in_service() if len(link.items) > 1 else None
         candidates = link.items.values() if alone is None else (alone,)
@@ -133,13 +137,16 @@ class NetworkProcess:
             self._stack.fail(request, LinkLayerError.TIMEOUT, late, now_ns)
         asked = [item for item in ready if item.local is not None]
         if ready and link.qubit is None:
-            link.qubit = self._reserve(bool(asked), now_ns)
+            link.qubit = self._reserve(link, bool(asked), now_ns)
             self.entangling.reserved(link)
         starving = bool(ready) and link.qubit is None
         if starving != link.starving:
             link.starving = starving
             self._qnpu.trace("egp", "EGP_LACKS_QUBIT" if starving else "EGP_HAS_QUBIT", NETWORK, (link.peer,))
+            if not starving:
+                self._line.leave(link)
         if link.starving:
+            self._line.stand(link, True)
             ready = []
         elif asked and not self._memory.count_free():
             ready = asked  # the last qubit is for a program that asked
@@ -161,21 +168,22 @@ class NetworkProcess:
             if not any(other.qubit == qubit for other in self._stack.links.values()):
                 self.discard(qubit)
 
-    def _reserve(self, claimed: bool, now_ns: int) -> PhysicalQubit | None:
-        """A communication qubit for attempts.
+    def _reserve(self, for_link: LinkLayer, claimed: bool, now_ns: int) -> PhysicalQubit | None:
+        """A communication qubit for attempts, in turn with the programs that wait for qubits.
 
         A pair that no program has asked for gives way to one that a program has, and so does a qubit that
         can be moved. An exclusive device attempts on one link at a time, so its links share; but a pair that
         no program has asked for must not come into the last qubit there is.
         """
         while True:
-            qubit = self._memory.take(NETWORK, communication=True)
+            qubit = self._memory.take(NETWORK, True, self._line.spared(for_link))
             if qubit is None and self.entangling.exclusive and (claimed or self._memory.count_free()):
                 reserved = (link.qubit for link in self._stack.links.values())
                 qubit = next((qubit for qubit in reserved if qubit is not None), None)
             if qubit is not None or not claimed:
                 return qubit
-            if self._qnpu.placement.matters and self.sharing.lend(now_ns):
+            may_move = self._qnpu.placement.matters and not self._line.is_behind(for_link)
+            if may_move and self.sharing.lend(now_ns):
                 qubit = self._qnpu.placement.make_room(now_ns)
             if qubit is not None or not self.kept.evict_unclaimed():
                 return qubit

@@ -32,6 +32,7 @@ class Placement:
         self._qnpu = qnpu
         self._driver = qnpu.driver
         self._memory = qnpu.memory
+        self._line = qnpu.line
         self._gate_ns = qnpu.settings.gate_ns
         spec = qnpu.driver.spec
         every = range(len(spec.qubits))
@@ -69,11 +70,13 @@ class Placement:
     def place_for(self, process: Process, communication: bool, now_ns: int) -> PhysicalQubit | None:
         """A qubit of one role for a process that insists on it; None if there is none and none can be made
         free."""
-        qubit = self._memory.take(process.pid, communication)
-        if qubit is None and not communication and self._network.kept.evict_unclaimed(memory=True):
-            qubit = self._memory.take(process.pid, communication)
-        if qubit is not None or not communication or not self._network.sharing.lend(now_ns):
+        qubit = self._memory.take(process.pid, communication, self._line.spared(process))
+        while qubit is None and not communication and self._network.kept.evict_unclaimed(memory=True):
+            qubit = self._memory.take(process.pid, communication, self._line.spared(process))
+        if qubit is not None or not communication:
             return qubit
+        if self._line.is_behind(process) or not self._network.sharing.lend(now_ns):
+            return None
         for hub in map(PhysicalQubit, self._hubs):
             if self._make_free(hub, (), now_ns) is not None:
                 self._memory.owners[hub] = process.pid
@@ -109,10 +112,12 @@ class Placement:
         for hub in hubs:
             busy_ns = self._make_free(hub, (qubit, *partners), now_ns)
             if busy_ns is not None:
+                self._line.leave(process)
                 return self._move(binding, hub, busy_ns)
         for hub in hubs:
             occupant = self._occupant(hub)
             if occupant is not None and hub not in partners and not self._memory.is_pinned(hub):
+                self._line.leave(process)
                 return self._swap(binding, occupant, now_ns)
         holders = self._qnpu.holders()
         if all(holders[hub] == process.pid for hub in hubs):

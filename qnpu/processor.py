@@ -52,6 +52,7 @@ class Processor:
         self._entangling: Entangling = qnpu.network.entangling
         self._driver = qnpu.driver
         self._memory = qnpu.memory
+        self._line = qnpu.line
         self._placement = qnpu.placement
         self._holders = qnpu.holders
         self._gate_ns = settings.gate_ns
@@ -387,13 +388,16 @@ class Processor:
             raise Trap(exceeded(process, "qubits", f"the program holds {len(process.virtual)} qubits"))
         role = self._memory.role_of(process, virtual)
         if role is None:
-            qubit = self._memory.take(process.pid)
-            if qubit is None and self._network.kept.evict_unclaimed():
-                qubit = self._memory.take(process.pid)
+            spared = self._line.spared(process) if self._line.places else ()
+            qubit = self._memory.take(process.pid, None, spared)
+            while qubit is None and self._network.kept.evict_unclaimed():
+                qubit = self._memory.take(process.pid, None, self._line.spared(process))
         else:
             qubit = self._placement.place_for(process, role, now_ns)
         if qubit is not None:
             self._memory.bind(process, virtual, qubit)
+            if self._line.places:
+                self._line.leave(process)
             return True
         holders = self._holders()
         if all(holders[qubit] == process.pid for qubit in self._memory.wanted(role)):

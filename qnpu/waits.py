@@ -88,8 +88,8 @@ def who_must_give_way(qnpu: Qnpu) -> tuple[Process, QnosError] | None:
     if len(stuck) > 1:
         report = "; ".join(f"process {p.pid} ({p.app}) waits for {what_for(qnpu, p)}" for p in stuck.values())
         return youngest, Deadlock(f"memory deadlock on {qnpu.node}: {report}")
-    if youngest in qnpu.memory.waiting:  # its last pair took the last qubit
-        assert youngest.wait is not None
+    assert youngest.wait is not None
+    if youngest.wait.kind == "memory":  # its last pair took the last qubit
         return youngest, no_qubit(len(owners), youngest.wait.communication)
     return None
 

@@ -22,6 +22,8 @@ from qdriver.registry import hardware
 from qdriver.spec import LinkPoint, VirtualQubit
 from qnpu.main import Qnpu
 from qnpu.memory import FREE, NETWORK
+from qnpu.memoryline import BEHIND, TRYING
+from qnpu.process import Process
 from qnpu.settings import QnpuSettings
 from qnpu.timetable import LinkBins
 from qruntime.actors import Arrival, Effect, Emit, Event, Message, Send, Start, Wait
@@ -429,7 +431,10 @@ def assert_consistent(qnpu: Qnpu) -> None:
         waits_for_memory = (
             process.state == "waiting" and process.wait is not None and process.wait.kind == "memory"
         )
-        assert (process in qnpu.memory.waiting) == waits_for_memory
+        in_line = any(place.who is process for place in qnpu.line.places)
+        assert in_line or not waits_for_memory
+        waits_for_device = process.wait is not None and process.wait.kind == "device"
+        assert not in_line or waits_for_memory or waits_for_device or process.state in ("ready", "running")
     for place, owner in enumerate(owners):
         assert owner in (FREE, NETWORK) or held.get(place) == owner, f"qubit {place} is lost to {owner}"
         binding = qnpu.memory.bound[place]
@@ -437,6 +442,7 @@ def assert_consistent(qnpu: Qnpu) -> None:
         if binding is not None:
             assert binding.qubit == place
             assert binding.process.virtual[binding.virtual] == place
+    assert_line_moves(qnpu)
     assert_placed(qnpu)
     exclusive = qnpu.driver.spec.attempt_exclusive
     reserved: list[int] = []
@@ -451,6 +457,17 @@ def assert_consistent(qnpu: Qnpu) -> None:
     assert len(set(reserved)) == len(reserved), "one qubit is reserved twice"
     for place in reserved:
         assert owners[place] == NETWORK
+
+
+def assert_line_moves(qnpu: Qnpu) -> None:
+    """Whoever is held up in the line for memory has somebody ahead who will try without help."""
+    for index, place in enumerate(qnpu.line.places):
+        ahead = [other.who for other in qnpu.line.places[:index] if other.state == TRYING]
+        assert place.state != BEHIND or ahead, f"place {index} is held up by nobody"
+        if place.state == TRYING:
+            who = place.who
+            assert not isinstance(who, Process) or who.state in ("ready", "running")
+            assert isinstance(who, Process) or qnpu.network.work, "its work was lost"
 
 
 def assert_placed(qnpu: Qnpu) -> None:
@@ -471,7 +488,7 @@ def assert_quiet(bench: Bench) -> None:
         assert qnpu.memory.owners == [FREE] * len(qnpu.memory.owners)
         assert qnpu.dispatcher.running is None
         assert not qnpu.dispatcher.ready
-        assert not qnpu.memory.waiting
+        assert not qnpu.line.places
         assert not qnpu._timers, f"timers left on {qnpu.node}: {list(qnpu._timers)}"
         assert not any(qnpu.netstack.receives.values())
         assert not qnpu.netstack.process.measuring
