@@ -45,12 +45,19 @@ def run(script: str, arguments: tuple[str, ...], seed: int, preset: str, **switc
     """
     from qnos.compat.options import OPTIONS
     from qnos.compat.script import run_module, run_script
+    from qnos.compat.telling import told
 
     OPTIONS.processes = switches["processes"]
     OPTIONS.os = preset
     OPTIONS.sdk_compiler = switches["sdk_compiler"]
     start = run_module if switches["is_module"] else run_script
-    start(script, arguments, seed=seed, prefer_ours=switches["prefer_qnos"])
+    try:
+        start(script, arguments, seed=seed, prefer_ours=switches["prefer_qnos"])
+    except BrokenPipeError:
+        raise  # whoever reads what the script prints has seen enough
+    except Exception as error:
+        click.echo(told(error), err=True, nl=False)
+        raise click.exceptions.Exit(1) from error
 
 
 @compat.command()

@@ -158,7 +158,7 @@ class Agreement:
             if link is None:
                 continue
             for add in list(link.held.values()):
-                if self._find_socket(link.peer, add.request):
+                if self.has_socket(link.peer, add.request):
                     del link.held[add.comms_sequence]
                     self._qnpu.cancel_timer(("grace", link.peer, add.comms_sequence))
                     self._accept(link, add, now_ns)
@@ -173,7 +173,7 @@ class Agreement:
             if comms in link.answers:
                 self.to_peer(link, link.answers[comms][0])
                 return
-        if self._find_socket(link.peer, add.request):
+        if self.has_socket(link.peer, add.request):
             self._accept(link, add, now_ns)
             return
         link.held[comms] = add
@@ -261,7 +261,7 @@ class Agreement:
         if item is not None and item.state == "queued":
             self._end(item, message.error, message.reason, now_ns)
 
-    def _find_socket(self, peer: int, wanted: LinkRequest) -> bool:
+    def has_socket(self, peer: int, wanted: LinkRequest) -> bool:
         """Whether a program here has the mirror image of the creator's socket open."""
         return any(
             process.sockets.get(wanted.remote_socket, (-1, -1, 0))[:2] == (peer, wanted.socket)

@@ -296,12 +296,25 @@ class NetworkStack:
         reason = f"program {process.app} on {self._qnpu.node} ended"
         for request in list(process.requests):
             self.fail(request, LinkLayerError.REJECTED, reason, now_ns, tell_program=False)
+        orphans = False
         for socket, (peer, remote_socket, _) in process.sockets.items():
             self.receives.pop((peer, socket, remote_socket), None)
             link = self.links.get(peer)
-            if link is None:
-                continue
-            while (item := self._unclaimed_item(link, socket, remote_socket)) is not None:
+            orphans |= link is not None and self._unclaimed_item(link, socket, remote_socket) is not None
+        if orphans:
+            # not before what came with the end: another process of the program may open the same sockets
+            timer = ("orphans", process.owner, process.pid)
+            self._qnpu.set_timer(timer, now_ns, lambda _now_ns: self._drop_orphans(process, reason))
+
+    def _drop_orphans(self, process: Process, reason: str) -> None:
+        """Withdraw what came in for sockets of a process that is gone, unless somebody has them now."""
+        for socket, (peer, remote_socket, _) in process.sockets.items():
+            link = self.links.get(peer)
+            while (
+                link is not None and (item := self._unclaimed_item(link, socket, remote_socket)) is not None
+            ):
+                if self.agreement.has_socket(peer, item.request):
+                    break
                 self.drop_item(item, LinkLayerError.REJECTED, reason, tell_peer=True)
 
     def check_hopeless(self, request: Request, now_ns: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 import sysconfig
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -23,6 +24,7 @@ _INSTALLED: Final = tuple(
 )
 _OURS: Final = str(Path(__file__).resolve().parents[2])
 _PACKAGES: Final = ("qnos", "cnpu", "qnpu", "qworld", "qdriver", "qruntime", "netqasm_isa", "apps")
+_GENERATORS: Final = ("random", "numpy.random")
 
 _States = dict[str, Any]  # of Python's and of NumPy's generator, as far as they are kept apart
 
@@ -85,10 +87,18 @@ def generators_of_the_script() -> list[str]:
 
 def seed_all(seed: int, which: list[str] | None = None) -> None:
     """Begin global generators anew, those that somebody has imported."""
-    for name in ("random", "numpy.random") if which is None else which:
+    for name in _GENERATORS if which is None else which:
         module = sys.modules.get(name)
         if module is not None:
             module.seed(seed if name == "random" else seed & 0xFFFF_FFFF)
+
+
+def begin_all(seed: int) -> None:
+    """Begin both generators anew, before anybody draws; NumPy's is imported first, else it would come later
+    with a state of its own."""
+    for name in _GENERATORS:
+        import_module(name)
+    seed_all(seed)
 
 
 def fresh_seed(seed: int, name: str) -> int:

@@ -101,7 +101,10 @@ def run_guests(
             else:
                 _run_here(network, launches, seed, numbers, trace, on_round)
     except Over as over:
-        raise original(over.end) from None
+        end = over.end
+    else:
+        return
+    raise original(end)  # out here, where it keeps what it was raised from
 
 
 def _run_here(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from qnos.compat.chance import fresh_seed, seed_all
+from qnos.compat.chance import begin_all, fresh_seed
 from qnos.compat.clock import set_random_state
 from qnos.compat.shim import install, uninstall
 from qruntime.errors import ConfigError
@@ -43,7 +43,7 @@ def run_module(name: str, arguments: Sequence[str] = (), *, seed: int = 0, prefe
 def _prepared(arguments: list[str], seed: int, prefer_ours: bool) -> Iterator[None]:
     install(prefer_ours)
     set_random_state(seed)
-    seed_all(fresh_seed(seed, "script"))
+    begin_all(fresh_seed(seed, "script"))
     before = os.getcwd(), sys.argv, list(sys.path)
     try:
         sys.argv = arguments

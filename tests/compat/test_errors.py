@@ -69,6 +69,18 @@ def test_exception_of_a_program_leaves_run_as_it_is_with_node_and_iteration() ->
     assert re.search(r"iteration 2 .* of a", notes(caught.value))
 
 
+def test_exception_of_a_program_keeps_what_it_was_raised_from() -> None:
+    cause = KeyError("deeper")
+
+    def fails(context: Any) -> Any:
+        yield from context.connection.flush()
+        raise RuntimeError("no") from cause
+
+    with pytest.raises(RuntimeError) as caught:
+        run(nodes("a", "b"), both(fails, idle))
+    assert caught.value.__cause__ is cause
+
+
 def test_program_that_waits_in_vain_is_told_who_waits_for_what() -> None:
     with pytest.raises(Deadlock) as caught:
         run(nodes("a", "b"), both(waits_for_message, waits_for_message))

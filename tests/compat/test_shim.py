@@ -105,8 +105,10 @@ def test_missing_sdk_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatc
 SCRIPT = """
 import os, random, sys
 import neighbour
+import numpy as np
 from squidasm.run.stack.config import StackConfig, StackNetworkConfig
-print(__name__, sys.argv[1:], os.path.basename(os.getcwd()), neighbour.VALUE, random.random())
+print(__name__, sys.argv[1:], os.path.basename(os.getcwd()), neighbour.VALUE, random.random(), end=" ")
+print(np.random.rand())
 assert sys.path[0] == os.getcwd()
 """
 

@@ -268,3 +268,14 @@ def test_pair_given_up_before_its_creator_has_taken_it_is_made_again() -> None:
     serials = [[emit.data[3] for emit in bench.emits("EGP_ENT_OK", node)] for node in (0, 1)]
     assert serials == [[1], [1]]
     assert np.allclose(bench.state((0, 0), (1, 0)), PHI, atol=1e-12)
+
+
+@pytest.mark.parametrize("settings", [QnpuSettings(epr_start="both"), CREATE])
+def test_process_that_follows_another_on_the_same_socket_takes_what_came_in_for_it(
+    settings: QnpuSettings,
+) -> None:
+    bench = unclaimed(keep(), settings=settings).stop(1, 1, MILLISECOND_NS)
+    bench.program(1, 2, receive(), at_ns=MILLISECOND_NS).run()
+    assert not bench.cnpus[0].failed and not bench.cnpus[0].aborted
+    assert len(bench.cnpus[0].done) == len(bench.cnpus[1].done) == 1
+    assert np.allclose(bench.state((0, 0), (1, 0)), PHI, atol=1e-12)
