@@ -116,7 +116,10 @@ def explain(
     """
     from cnpu.app import load_app
     from qnos.simulate import simulate
+    from qnos.workload import is_list
 
+    if is_list(app):
+        raise ConfigError(f"{app} is a list of applications; allowed: one, or a trace of a run of several")
     found = load_app(app)
     loaded = with_values(network, values or {})
     explainer = Explainer(shots)
@@ -176,6 +179,10 @@ def saved(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigError(f"{os.fspath(path)}: cannot be read: {error}") from None
     needed = {"app", "seed", "shots", "inputs", "placement", "calibration"}
+    if isinstance(kept, dict) and "workload" in kept:
+        raise ConfigError(
+            f"{os.fspath(path)}: is the result of several applications; a trace of them can be explained"
+        )
     if not isinstance(kept, dict) or not needed <= kept.keys():
         raise ConfigError(f"{os.fspath(path)}: is no result that qnos run saved")
     return kept

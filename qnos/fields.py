@@ -77,7 +77,7 @@ def allowed(info: inspect.Type) -> str:
         case inspect.UnionType():
             return " or ".join(allowed(choice) for choice in info.types)
         case inspect.ListType() | inspect.VarTupleType():
-            return f"a list, each {allowed(info.item_type)}"
+            return f"{_lengths(info)}, each {allowed(info.item_type)}"
         case inspect.TupleType():
             return f"a list of {len(info.item_types)}, each {allowed(info.item_types[0])}"
         case inspect.StructType():
@@ -170,6 +170,15 @@ def _range(info: inspect.IntType | inspect.FloatType) -> str:
         return ""
     bounds = (("above", info.gt), ("at least", low), ("below", info.lt), ("at most", high))
     return " " + " and ".join(f"{word} {in_words(bound)}" for word, bound in bounds if bound is not None)
+
+
+def _lengths(info: inspect.ListType | inspect.VarTupleType) -> str:
+    low, high = info.min_length, info.max_length
+    if low == high and low is not None:
+        return f"a list of {low}"
+    if low is not None:
+        return f"a list of at least {low}" if high is None else f"a list of {low} to {high}"
+    return "a list" if high is None else f"a list of at most {high}"
 
 
 def _text_limits(info: inspect.StrType) -> str:

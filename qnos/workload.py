@@ -24,6 +24,7 @@ from qruntime.errors import ConfigError
 from qruntime.limits import LONGEST_NS
 
 COPIES: Final = 4096  # of one entry: as many processes as a QNPU holds
+SAID: Final = 1_000_000_000  # to schedulers; messages carry integers of 64 bits
 _SPELLED = re.compile(r"\s*(?P<app>[^*]+?)\s*(?:\*\s*(?P<count>\d+)\s*)?")
 
 Nanoseconds = Annotated[int, Meta(ge=0, le=LONGEST_NS)]
@@ -96,9 +97,12 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             "and apps; nodes of two roles and the period of regular arrivals need not be said"
         ),
     ] = None
-    priority: Annotated[int | None, Meta(description="for schedulers that know one, higher is sooner")] = None
+    priority: Annotated[
+        Annotated[int, Meta(ge=-SAID, le=SAID)] | None,
+        Meta(description="for schedulers that know one, higher is sooner"),
+    ] = None
     weight: Annotated[
-        Annotated[int, Meta(ge=1)] | None, Meta(description="for schedulers that share by weight")
+        Annotated[int, Meta(ge=1, le=SAID)] | None, Meta(description="for schedulers that share by weight")
     ] = None
     quotas: Annotated[
         dict[str, int],
@@ -180,7 +184,7 @@ def load_workload(source: Any, stagger_ns: int = 0) -> Workload:
     `stagger_ns` is for lists: each instance starts so much later than the one before it.
     """
     if isinstance(source, Workload):
-        return _not_staggered(source, stagger_ns)
+        return _not_staggered(_checked(source), stagger_ns)
     if isinstance(source, str) and not is_workload_file(source):
         return listed(_spelled(source), source.replace(" ", ""), stagger_ns)
     if isinstance(source, str | os.PathLike):
@@ -264,6 +268,17 @@ def workload_of(document: Document, name: str, folder: Path | None = None) -> Wo
     if folder is not None and isinstance(schedule, str) and (folder / schedule).is_file():
         schedule = str(folder / schedule)
     return Workload(top.name or name, tuple(entries), schedule, top.admission)
+
+
+def _checked(workload: Workload) -> Workload:
+    """A workload that was made in Python, held to what a file may say."""
+    document = Document(None, workload.name)
+    for index, entry in enumerate(workload.entries):
+        path = ("apps", index)
+        said = {**msgspec.structs.asdict(entry), "app": "", "arrival": msgspec.structs.asdict(entry.arrival)}
+        document.convert(path, Entry, said, "an application of a workload")
+        _check_arrival(document, path, entry)
+    return workload
 
 
 def _check_arrival(document: Document, path: tuple[str | int, ...], entry: Entry) -> None:

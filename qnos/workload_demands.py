@@ -32,9 +32,11 @@ def scheduled(plan: WorkloadPlan) -> NetworkConfig:
     Raises `ConfigError` for a schedule that does not fit, and for a demand that is none.
     """
     workload, network = plan.workload, plan.network
+    demands = {(copy.label, copy.number): _demand(plan, copy) for copy in plan.copies if copy.entry.demand}
+    if workload.schedule is None:  # demands have been read all the same: a mistake is one
+        return network
     if workload.schedule != COMPUTED:
         return with_schedule(network, workload.schedule)
-    demands = {(copy.label, copy.number): _demand(plan, copy) for copy in plan.copies if copy.entry.demand}
     if not demands:
         raise ConfigError(f"{workload.name}: schedule is computed, but no application says its demand")
     repeats_ns = math.lcm(*(demand.every_ns for demand in demands.values()))

@@ -99,7 +99,7 @@ class WorkloadPlan:
         for copies in self.apps.values():
             for copy in copies:
                 self._prepare(copy, placed, given)
-        if workload.schedule is not None:
+        if workload.schedule is not None or any(entry.demand is not None for entry in workload.entries):
             self.network = scheduled(self)
 
     @property

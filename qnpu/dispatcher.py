@@ -94,7 +94,12 @@ class Dispatcher:
             running = self.running
             if running is not None and not self._may_interrupt(running):
                 break
-            chosen, recheck_ns = self.policy.decide(View(now_ns, running, self.ready))
+            answer = self.policy.decide(View(now_ns, running, self.ready))
+            try:
+                chosen, recheck_ns = answer
+            except (TypeError, ValueError):
+                what = f"answers {answer!r:.200}; allowed: a process or None, and a time or None"
+                raise self._wrong(what, now_ns) from None
             if chosen is None or chosen is running:
                 break
             recheck_ns = None  # whoever it was to be asked about has the processor now

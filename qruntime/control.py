@@ -132,8 +132,9 @@ class Report(Message, frozen=True, tag=63):
     """What an event caused, in order.
 
     Sends and timers are numbered together, from 0 in each universe. `ended` has the programs that ended
-    with it; `crash` is the traceback of a bug, else empty. `busy` is from when to when the processor of a
-    QNPU was in use, as far as that was not told yet; to -1 if it still is.
+    with it; `crash` says what ends the run: a bug with its traceback, or a user's fault; else it is empty.
+    `busy` is from when to when the processor of a QNPU was in use, as far as that was not told yet; to -1
+    if it still is.
     """
 
     universe: int

@@ -268,7 +268,7 @@ class Host:
             self.refusals.note(f"a report of {report.actor}, to which nothing was granted")
             return
         if report.crash:
-            self.service.crashed(QnosError(f"a bug in {report.actor}:\n{report.crash}"))
+            self.service.crashed(QnosError(report.crash))
             return
         try:
             universe.authority.reported(report.actor, report.effects)

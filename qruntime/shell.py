@@ -56,7 +56,7 @@ from qruntime.control import (
     Welcome,
     encode_control,
 )
-from qruntime.errors import Fault, QnosError, WireError
+from qruntime.errors import ConfigError, Fault, QnosError, WireError
 from qruntime.intake import Refusals, at_actor, unpack
 from qruntime.keys import LOCAL, Guard
 from qruntime.limits import BODIES_WAITING
@@ -200,8 +200,10 @@ class Shell:
             ended = self._newly_ended(universe)
             report = Report(grant.universe, self._hosted.name, rows, ended, busy=busy)
             data = encode_control(report)
-        except Exception:
-            report = Report(grant.universe, self._hosted.name, (), (), traceback.format_exc())
+        except Exception as error:  # a user's fault has said what is wrong; of a bug one needs to know where
+            known = isinstance(error, ConfigError)
+            crash = str(error) if known else f"a bug in {self._hosted.name}:\n{traceback.format_exc()}"
+            report = Report(grant.universe, self._hosted.name, (), (), crash)
             data = encode_control(report)
         self._authority.send([data, *riders])
 

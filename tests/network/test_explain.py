@@ -243,8 +243,13 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no PROGRAM_WAITS"):
         explain_trace(old)
     other.write_text("{}")
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="a result that qnos run saved"):
         explain_result(other)
+    other = qnos.run(["ping", "ping"], "perfect", shots=1).save(tmp_path)
+    with pytest.raises(ConfigError, match="is the result of several applications"):
+        explain_result(other)
+    with pytest.raises(ConfigError, match="a list of applications; allowed: one, or a trace"):
+        explain("bqc,lgt*2")
 
 
 def test_device_that_attempts_for_another_program_is_the_device() -> None:

@@ -79,6 +79,13 @@ class Late(Newest):
         return None, view.now_ns
 
 
+class Terse(Newest):
+    """Forgets that it has two things to say."""
+
+    def decide(self, view: View) -> tuple[Schedulable | None, int | None]:
+        return None  # type: ignore[return-value]
+
+
 def bench_with(policy: type) -> Bench:
     settings = QnpuSettings(scheduler=f"{__name__}:{policy.__name__}", gate_ns=1_000, measure_ns=5_000)
     return Bench(("alice",), settings=settings)
@@ -156,6 +163,7 @@ def test_policy_that_wants_to_be_asked_again_is() -> None:
         (Stubborn, "at .* ns: it chose process 1, which is not ready"),
         (Restless, "displaces one process by another without end"),
         (Late, "wants to be asked again at 0 ns, which is over"),
+        (Terse, "answers None; allowed: a process or None, and a time or None"),
     ],
 )
 def test_policy_that_cannot_be_followed_is_told_so(wrong: type, what: str) -> None:

@@ -241,6 +241,8 @@ class Reader:
             sys.path[:] = before
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise AssertionError(f"qnos {shlex.join(arguments)} broke") from result.exception
+        if result.exit_code == 2:  # a page may show how a run fails, not how it is mistyped
+            raise AssertionError(f"qnos {shlex.join(arguments)} is no use of qnos\n{result.output}")
         return result.output
 
     def _script(self, file: str) -> str:

@@ -139,6 +139,7 @@ def block(language: str, text: str, title: str = "", not_run: str = "") -> Block
         ("console", "$ rm -r x", "no command that the tests can run"),
         ("console", "$ qnos --version\nqnos, version 7", "prints\nqnos, version 0"),
         ("console", "no command", "begins with a command"),
+        ("console", "$ qnos run teleport > file\n...", "is no use of qnos"),
         ("python", "assert 1 == 2, 'no'", "no"),
     ],
 )

@@ -30,6 +30,9 @@ class Sample(msgspec.Struct, kw_only=True):
     items: list[Inner] = []
     pair: tuple[int, int] = (1, 2)
     many: tuple[str, ...] = ()
+    some: Annotated[list[str], Meta(min_length=1)]
+    two: Annotated[list[str], Meta(min_length=2, max_length=2)]
+    few: Annotated[list[str], Meta(min_length=1, max_length=3)]
     inner: Inner = msgspec.field(default_factory=Inner)
     table: dict[str, int] = {}
     settings: dict[str, Any] = {}
@@ -50,6 +53,9 @@ class Sample(msgspec.Struct, kw_only=True):
         ("items", "a list, each a mapping of x", "none"),
         ("pair", "a list of 2, each an integer", "[1, 2]"),
         ("many", "a list, each text", "[]"),
+        ("some", "a list of at least 1, each text", "required"),
+        ("two", "a list of 2, each text", "required"),
+        ("few", "a list of 1 to 3, each text", "required"),
         ("inner", "a mapping of x", "its defaults"),
         ("table", "a mapping, each value an integer", "none"),
         ("settings", "a mapping", "none"),

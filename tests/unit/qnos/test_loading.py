@@ -363,13 +363,22 @@ MISTAKES = [
     ),
     pytest.param(GOOD, "- a\n- b\n", "net.yaml:1: is ['a', 'b']; allowed: a mapping of nodes", id="a list"),
     pytest.param(
-        GOOD, "os: ideal\nnodes: []\n", "net.yaml:2: nodes is []; allowed: a list, each", id="no nodes"
+        GOOD,
+        "os: ideal\nnodes: []\n",
+        "net.yaml:2: nodes is []; allowed: a list of at least 1, each",
+        id="no nodes",
     ),
     pytest.param(
-        GOOD, "os: ideal\n", "net.yaml:1: nodes is missing; allowed: a list, each", id="nodes absent"
+        GOOD,
+        "os: ideal\n",
+        "net.yaml:1: nodes is missing; allowed: a list of at least 1, each",
+        id="nodes absent",
     ),
     pytest.param(
-        GOOD, "os: ideal\nnodes: 3\n", "net.yaml:2: nodes is 3; allowed: a list, each", id="nodes a number"
+        GOOD,
+        "os: ideal\nnodes: 3\n",
+        "net.yaml:2: nodes is 3; allowed: a list of at least 1, each",
+        id="nodes a number",
     ),
 ]
 

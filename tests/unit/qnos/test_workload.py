@@ -48,6 +48,11 @@ def test_what_is_no_list_is_refused(text: str) -> None:
         ("apps: []\n", "mix.yaml:1: apps is []"),
         ("apps:\n- app: lgt\n  cuont: 2\n", "mix.yaml:3: apps[0].cuont is no field of an application of a"),
         ("apps:\n- app: lgt\n  count: 0\n", "mix.yaml:3: apps[0].count is 0; allowed: an integer from 1"),
+        (
+            "apps:\n- app: lgt\n  weight: 9999999999\n",
+            "mix.yaml:3: apps[0].weight is 9_999_999_999; allowed: an",
+        ),
+        ("apps:\n- app: lgt\n  priority: -9999999999\n", "mix.yaml:3: apps[0].priority is -9_999_999_999"),
         ("apps:\n- count: 2\n", "mix.yaml:2: apps[0].app is missing"),
         ("apps:\n- app: [lgt]\n", "mix.yaml:2: apps[0].app is ['lgt']; allowed: a name"),
         (
@@ -147,3 +152,15 @@ def test_times_have_units() -> None:
 def test_overlapping_intervals_count_once() -> None:
     assert merged([(5, 7), (0, 2), (1, 3), (3, 4)]) == [(0, 4), (5, 7)]
     assert covered([(5, 7), (0, 2), (1, 3)], 1, 6) == 3
+
+
+@pytest.mark.parametrize("said", [{"count": 0}, {"repetitions": -1}, {"think_ns": -5}, {"weight": 2**70}])
+def test_entry_made_in_python_is_held_to_what_a_file_may_say(said: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=rf"mix: apps\[0\]\.{next(iter(said))} is .*; allowed: an integer"):
+        load_workload(Workload("mix", (Entry(app="lgt", **said),)))  # type: ignore[arg-type]
+
+
+def test_demand_is_read_also_where_no_schedule_is_computed_from_it() -> None:
+    workload = Workload("mix", (Entry(app="bell_pair", demand={"pears": 2, "period_ns": 10**6}),))
+    with pytest.raises(ConfigError, match="pears is no field"):
+        WorkloadPlan(workload, load_network("two_generic"))
