@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import IO, TYPE_CHECKING, Any, overload
 
 from qnos.loading import Source, with_values
@@ -65,7 +65,7 @@ def run(
     processes: bool | ProcessNetwork | StandingNetwork = ...,
     in_flight: int = ...,
     post_select: bool = ...,
-    perfetto: None = ...,
+    perfetto: str | os.PathLike[str] | None = ...,
     perfetto_shots: int = ...,
     until_ns: int | None = ...,
     stagger_ns: int = ...,
@@ -138,7 +138,13 @@ def run(
     if several is not None:
         from qnos.workload_run import simulate_workload
 
-        with _trace_file(trace) as file:
+        with ExitStack() as files:
+            file = files.enter_context(_trace_file(trace))
+            if perfetto is not None:
+                from qnos.perfetto import open_timeline, traced
+
+                timeline = files.enter_context(open_timeline(perfetto, perfetto_shots))
+                file = files.enter_context(traced(timeline, file))
             return simulate_workload(
                 several,
                 loaded,
@@ -158,7 +164,7 @@ def run(
     from qnos.simulate import simulate
 
     found = load_app(app)
-    with _trace_file(trace) as file, _timeline(perfetto, perfetto_shots) as timeline:
+    with _trace_file(trace) as file, _timeline(perfetto, perfetto_shots) as onlooker:
         return simulate(
             found,
             loaded,
@@ -174,7 +180,7 @@ def run(
             processes=processes,
             in_flight=in_flight,
             post_select=post_select,
-            onlookers=() if timeline is None else (timeline,),
+            onlookers=() if onlooker is None else (onlooker,),
         )
 
 

@@ -177,8 +177,6 @@ def run(
     timeline = io.BytesIO() if explain else None
     errors = Console(stderr=True)
     several = workload_of(app, workload, until, stagger, post_select)
-    if several is not None and perfetto is not None:
-        raise click.UsageError("--perfetto goes with one application; qnos perfetto makes one from --trace")
     total = shots if shot is None and not explain and until is None else 1
     show_bar = errors.is_terminal and not as_json and not explain
     with Bar(total, errors) as bar, nullcontext() if at is None else _standing(loaded, secret) as stands:
@@ -211,6 +209,8 @@ def run(
                 inputs=inputs_of_copies(inputs),
                 trace=timeline or trace or (as_json and until is None),  # that of a session may be endless
                 until_ns=None if until is None else time_ns(until, "--until"),
+                perfetto=perfetto,
+                perfetto_shots=perfetto_shots,
                 **options,
             )
     unsaved = _save(result, out)

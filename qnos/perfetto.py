@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import IO, Any, Final, NamedTuple, Self
+from typing import IO, Any, Final, NamedTuple, Self, cast
 
 import msgspec
 
@@ -305,6 +306,37 @@ class Perfetto:
 def _us(ns: int) -> msgspec.Raw:
     """Nanoseconds as microseconds, with every digit."""
     return msgspec.Raw(b"%d.%03d" % divmod(ns, 1000))
+
+
+@contextmanager
+def traced(timeline: Perfetto, trace: IO[bytes] | None) -> Iterator[IO[bytes]]:
+    """A file for the trace of a run, which passes it on to `trace`; when the run is over the timeline is made
+    of it.
+
+    Raises `ConfigError` if the timeline cannot be written.
+    """
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "trace.jsonl"
+        with copy.open("wb") as file:
+            yield file if trace is None else cast(IO[bytes], _Both(file, trace))
+        for shot, records in islice(read_trace(copy), timeline.shots):
+            timeline.add(shot, records)
+    if timeline.fault:
+        raise ConfigError(f"the timeline {timeline.fault}")
+
+
+class _Both:
+    """Writes to two binary files."""
+
+    def __init__(self, *files: IO[bytes]) -> None:
+        self._files = files
+
+    def write(self, data: bytes) -> int:
+        return max(file.write(data) for file in self._files)
+
+    def flush(self) -> None:
+        for file in self._files:
+            file.flush()
 
 
 def export(trace: str | os.PathLike[str], path: str | os.PathLike[str], shots: int = SHOTS) -> int:

@@ -287,3 +287,14 @@ def test_read_trace_gives_what_was_written(tmp_path: Path) -> None:
     for shot, records in read_trace(path):
         again.add(shot, records)
     assert again.sha256() == result.trace_sha256
+
+
+@pytest.mark.parametrize("until_ns", [None, 40_000_000])
+def test_several_applications_have_the_timeline_of_their_trace(tmp_path: Path, until_ns: int | None) -> None:
+    run = {"shots": 2, "seed": 3, "until_ns": until_ns}
+    traced = qnos.run(["bqc", "lgt"], trace=tmp_path / "trace.jsonl", perfetto=tmp_path / "a.json", **run)
+    plain = qnos.run(["bqc", "lgt"], perfetto=tmp_path / "b.json", **run)
+    export(tmp_path / "trace.jsonl", tmp_path / "c.json")
+    assert len({(tmp_path / f"{name}.json").read_bytes() for name in "abc"}) == 1
+    assert plain.trace_sha256 == traced.trace_sha256
+    assert plain.apps["bqc"].results == traced.apps["bqc"].results
