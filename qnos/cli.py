@@ -109,10 +109,15 @@ def _told(error: OSError) -> str:
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does: finished shots are kept, processes and directories go."""
+    """SIGTERM ends a command as Ctrl-C does: finished shots are kept, processes and directories go.
+
+    A shell has commands in the background of a script ignore SIGINT; those would not hear SIGTERM either.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         yield

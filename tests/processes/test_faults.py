@@ -370,10 +370,12 @@ def test_network_that_does_not_come_up_says_who_failed_and_leaves_nothing(
     assert not RuntimeDir.named("net").path.exists()
 
 
-def test_terminated_run_keeps_its_finished_shots_and_leaves_nothing(tmp_path: Path) -> None:
-    """SIGTERM does what Ctrl-C does."""
+@pytest.mark.parametrize("started", ["by hand", "in the background of a script"])
+def test_terminated_run_keeps_its_finished_shots_and_leaves_nothing(tmp_path: Path, started: str) -> None:
+    """SIGTERM does what Ctrl-C does, also where a shell has told the run not to heed Ctrl-C."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [
+        *([] if started == "by hand" else ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]),
         sys.executable,
         "-m",
         "qnos",
