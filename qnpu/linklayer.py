@@ -247,7 +247,11 @@ class LinkLayer:
             del self.answers[known]
 
     def atomic_in_service(self) -> Item | None:
-        """The atomic request of which some pairs are made: nothing else goes before the others are."""
+        """The atomic request of which some pairs are made: the others of it come before anything else.
+
+        Unless its program does not let them come, by keeping the virtual qubit that they are for: what other
+        programs wait for is not held up by that.
+        """
         for item in self.items.values():
             if item.request.atomic and 0 < item.next_pair < item.request.number and item.state == "queued":
                 return item

@@ -124,13 +124,14 @@ class NetworkProcess:
         if self.sharing.holds_back(link):
             self._line.rest(link)
             return
-        alone = link.atomic_in_service() if len(link.items) > 1 else None
-        candidates = link.items.values() if alone is None else (alone,)
-        ready = [item for item in candidates if self._is_ready(item, now_ns)]
+        first = link.atomic_in_service() if len(link.items) > 1 else None
+        ready = [item for item in link.items.values() if self._is_ready(item, now_ns)]
+        if first is not None and (first.in_flight or first.expiring):
+            ready.clear()  # it goes on in a moment, and nothing comes between
         if self._stack.bins is not None:
             ready = self._stack.bins.open_to(link, ready, now_ns)
         if len(ready) > 1:
-            ready.sort(key=link.order.rank)
+            ready.sort(key=lambda item: (item is not first, link.order.rank(item)))
         while ready and ready[0].request.max_time_ns and (late := self._too_late(ready[0], now_ns)):
             request = ready.pop(0).local
             assert request is not None

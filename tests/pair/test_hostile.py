@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from netqasm_isa import assemble
+from netqasm_isa.epr import ArgsIndex
 from qdriver.generic import GenericConfig
 from qnpu.quotas import Quotas
 from qnpu.settings import QnpuSettings
@@ -310,6 +311,23 @@ def test_programs_take_turns_in_being_added_to_the_queue_of_a_link() -> None:
     bench.run(until_ns=50 * grace_ns)
     at_ns = next(t for t, message in bench.cnpus[0].got if isinstance(message, Done) and message.pid == 1)
     assert grace_ns < at_ns < grace_ns + 20 * 1_000
+
+
+@pytest.mark.parametrize("holds_back", [0, 1])
+def test_atomic_request_whose_program_lets_no_pair_come_holds_nobody_up(holds_back: int) -> None:
+    """Process 2 has both pairs come into one virtual qubit, at one end, and never frees it."""
+
+    def done_ns(atomic: int) -> int:
+        bench = Bench(links={(0, 1): PerfectLink()}, latency_ns=500)
+        ids = [(0, 0) if node == holds_back else (0, 1) for node in range(2)]
+        ask = keep(ids=ids[0], socket=5, wait=False, ret=False, args={ArgsIndex.ATOMIC: atomic})
+        bench.program(0, 2, ask, socket=5)
+        bench.program(1, 2, receive(ids=ids[1], socket=5, wait=False, ret=False), socket=5)
+        bench.program(0, 1, measure(), at_ns=100_000).program(1, 1, receive(ids=None, number=1))
+        bench.run(until_ns=20 * MILLISECOND_NS)
+        return next(t for t, got in bench.cnpus[0].got if isinstance(got, Done) and got.pid == 1)
+
+    assert done_ns(1) == done_ns(0) < 200_000
 
 
 def test_pairs_of_others_that_come_first_are_bounded_by_their_quota() -> None:
